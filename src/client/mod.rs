@@ -1,0 +1,1 @@
+//! Typed client of the API: finds or starts the server, resumes after a break.

@@ -1,0 +1,1 @@
+//! Typed TOML in layers (default < file < environment < flags), keys and profiles.

@@ -1,0 +1,15 @@
+//! Plain data that every room shares: ids, configurations, versions, text. No IO, no clock, no randomness but new ids.
+
+pub mod claude;
+pub mod ids;
+pub mod invalid;
+pub mod sandbox;
+pub mod text;
+pub mod version;
+
+pub use claude::{ClaudeExecConfig, ClaudeProcess, OutputFormat};
+pub use ids::{AccountId, ConversationId, ExecId, RequestId, SandboxId, VersionId};
+pub use invalid::{Invalid, Problems};
+pub use sandbox::{Backend, ImageConfig, S3MountConfig, SandboxConfig, SandboxInfo, SandboxStatus, WORKSPACE};
+pub use text::{Clean, Untrusted};
+pub use version::{SyncStats, Version};

@@ -1,0 +1,25 @@
+//! The rooms of sandbank. Arrows point down only (ARCHITECTURE.md):
+//!
+//! ```text
+//! cli → client → api → core            what people and scripts type, over one typed API
+//! server → api, service                the process that owns the work
+//! service → modal | storage | agent | inside (its words) | store → config → core
+//! engine → proto, core, inside::spawn  the local Modal and S3; shares nothing else with its client
+//! ```
+//!
+//! Only `cli::serve` knows both `server` and `engine`.
+
+pub mod agent;
+pub mod api;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod core;
+pub mod engine;
+pub mod inside;
+pub mod modal;
+pub mod proto;
+pub mod server;
+pub mod service;
+pub mod storage;
+pub mod store;

@@ -1,0 +1,1 @@
+//! Client of Modal's control plane and command router.

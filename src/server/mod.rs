@@ -1,0 +1,1 @@
+//! Routes, the event stream, start and stop.
