@@ -37,6 +37,11 @@ impl Untrusted {
         &self.0
     }
 
+    /// Appends more text from outside.
+    pub fn push_str(&mut self, more: &str) {
+        self.0.push_str(more);
+    }
+
     /// As several lines of text.
     pub fn clean(&self) -> Clean {
         sanitize(&self.0)
@@ -138,8 +143,7 @@ fn joins_emoji(c: char) -> bool {
 
 /// Whether a cluster starts with a pictograph, and holds few enough parts to be a real one (the longest have 10).
 fn is_emoji(cluster: &str) -> bool {
-    let pictograph =
-        |c: char| matches!(c, '\u{1f000}'..='\u{1faff}' | '\u{2190}'..='\u{2bff}');
+    let pictograph = |c: char| matches!(c, '\u{1f000}'..='\u{1faff}' | '\u{2190}'..='\u{2bff}');
     let mut chars = cluster.chars();
     chars.next().is_some_and(pictograph)
         && cluster.chars().count() <= 16
