@@ -11,8 +11,7 @@ pub mod keys;
 pub mod stream;
 
 pub use command::{Conversation, Invocation, Session};
-pub use cost::MicroDollars;
 pub use ending::Ending;
-pub use fold::{Fold, Item, ItemBody};
+pub use fold::Fold;
 pub use keys::{Keys, MissingKey};
 pub use stream::{Event, Line, Splitter};

@@ -5,20 +5,22 @@
 //! items. Every item has a natural key, so that a line or a second source (the session file) seen twice changes
 //! nothing.
 
-mod item;
 mod notice;
 mod open;
+mod tool;
 
 use std::collections::{BTreeMap, HashSet};
 
-pub use item::{DiffLine, Item, ItemBody, Level, Tool, ToolState};
 pub use open::{Change, OpenBlock, OpenKind};
 
 use super::{
-    cost::Usage,
+    cost,
     stream::{Assistant, Block, Content, Event, Line, ResultLine, User},
 };
-use crate::core::Untrusted;
+use crate::core::{
+    Item, ItemBody, Untrusted, Usage,
+    item::{Level, Tool, ToolState},
+};
 
 /// Folds the lines of one run of the CLI (one process) into items.
 #[derive(Debug, Default)]
@@ -153,14 +155,14 @@ impl Fold {
                 }
                 Block::ToolUse { id, name, input } => {
                     let tool = Tool { name: name.clone(), input: input.clone(), ..Tool::default() };
-                    let item = Item::new(id.clone(), line, assistant.timestamp.as_deref(), ItemBody::Tool(tool));
-                    self.tools.insert(id.clone(), item.clone());
-                    items.push(item);
+                    let card = item(id.clone(), line, assistant.timestamp.as_deref(), ItemBody::Tool(tool));
+                    self.tools.insert(id.clone(), card.clone());
+                    items.push(card);
                     continue;
                 }
                 Block::ToolResult { .. } | Block::Other => continue,
             };
-            items.push(Item::new(key, line, assistant.timestamp.as_deref(), body));
+            items.push(item(key, line, assistant.timestamp.as_deref(), body));
         }
         items
     }
@@ -171,7 +173,7 @@ impl Fold {
             for block in blocks {
                 let Block::ToolResult { tool_use_id, content, is_error } = block else { continue };
                 items.extend(self.update(Some(tool_use_id), |tool| {
-                    tool.finish(&content.text(), *is_error, &user.tool_use_result);
+                    tool::finish(tool, &content.text(), *is_error, &user.tool_use_result);
                 }));
             }
         }
@@ -181,7 +183,7 @@ impl Fold {
         if user.is_synthetic || user.is_replay || text.raw().is_empty() {
             return items;
         }
-        items.push(Item::new(
+        items.push(item(
             line.uuid.clone().unwrap_or_else(|| format!("{}/user/{}", self.process, self.seen.len())),
             line,
             user.timestamp.as_deref(),
@@ -191,9 +193,9 @@ impl Fold {
     }
 
     fn result(&mut self, result: &ResultLine) -> Item {
-        let total = Usage::sum(&result.model_usage);
+        let total = cost::sum(&result.model_usage);
         let used = match &result.model_usage_since_last_result {
-            Some(models) => Usage::sum(models),
+            Some(models) => cost::sum(models),
             None => total.since(self.total),
         };
         if !result.model_usage.is_empty() {
@@ -225,6 +227,11 @@ impl Fold {
         }
         vec![item.clone()]
     }
+}
+
+/// An item that a line made.
+fn item(key: String, line: &Line, timestamp: Option<&str>, body: ItemBody) -> Item {
+    Item { key, parent: line.parent.clone(), timestamp: timestamp.map(str::to_owned), body }
 }
 
 /// Milliseconds that a hostile line can't make absurd: at most a year.

@@ -1,15 +1,14 @@
 //! Events that become one sentence.
 
-use super::item::{Item, ItemBody, Level};
 use crate::{
     agent::stream::{Event, Line},
-    core::Untrusted,
+    core::{Item, ItemBody, Untrusted, item::Level},
 };
 
 /// A notice that a line made.
 pub(super) fn item(line: &Line, level: Level, text: impl Into<Untrusted>) -> Item {
     let key = line.uuid.clone().unwrap_or_default();
-    Item::new(key, line, None, ItemBody::Notice { level, text: text.into() })
+    super::item(key, line, None, ItemBody::Notice { level, text: text.into() })
 }
 
 /// The notice for an event, if it deserves one: most of the CLI's housekeeping doesn't.

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::agent::{cost::MicroDollars, stream::parse};
+use crate::{agent::stream::parse, core::MicroDollars};
 
 fn recording(name: &str) -> Vec<Line> {
     let path = format!("{}/tests/fixtures/claude/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));

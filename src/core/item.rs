@@ -1,12 +1,9 @@
-//! Items: what a transcript shows, in the order in which their keys were first seen.
+//! Items: what a transcript shows, in the order in which their keys were first seen. Made by `agent::fold`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{
-    agent::{cost::Usage, stream::Line},
-    core::Untrusted,
-};
+use super::{Untrusted, Usage};
 
 /// One thing in a transcript. Stored as JSON; an item that changes keeps its key and its place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,11 +22,6 @@ pub struct Item {
 }
 
 impl Item {
-    /// An item that a line made.
-    pub(crate) fn new(key: String, line: &Line, timestamp: Option<&str>, body: ItemBody) -> Self {
-        Self { key, parent: line.parent.clone(), timestamp: timestamp.map(str::to_owned), body }
-    }
-
     /// The user's prompt, which the service writes before anything runs.
     pub fn prompt(key: impl Into<String>, text: impl Into<Untrusted>) -> Self {
         Self { key: key.into(), parent: None, timestamp: None, body: ItemBody::Prompt { text: text.into() } }
@@ -134,16 +126,6 @@ pub struct Tool {
 }
 
 impl Tool {
-    /// Takes the result.
-    pub(crate) fn finish(&mut self, output: &Untrusted, is_error: bool, structured: &Value) {
-        self.output = output.clone();
-        self.diff = diff(structured);
-        // A refusal also comes as an error result; which it was is known already.
-        if self.state != ToolState::Refused {
-            self.state = if is_error { ToolState::Failed } else { ToolState::Done };
-        }
-    }
-
     /// The one thing of the input that says what the call is about: the file, the command, the pattern.
     pub fn subject(&self) -> Untrusted {
         const NAMES: [&str; 8] = ["command", "file_path", "path", "pattern", "url", "query", "description", "prompt"];
@@ -161,32 +143,4 @@ pub struct DiffLine {
     pub mark: char,
     /// The line.
     pub text: Untrusted,
-}
-
-/// Lines of a diff that a card keeps: a whole rewritten file is looked at in the file.
-const MAX_DIFF: usize = 2000;
-
-/// Reads `structuredPatch` of the edit and write tools.
-pub(super) fn diff(structured: &Value) -> Vec<DiffLine> {
-    let hunks = structured.get("structuredPatch").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let mut lines = Vec::new();
-    for hunk in hunks {
-        let start = |name: &str| hunk.get(name).and_then(Value::as_u64).unwrap_or(1);
-        let (mut old, mut new) = (start("oldStart"), start("newStart"));
-        for line in hunk.get("lines").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-            let mut chars = line.chars();
-            let mark = chars.next().unwrap_or(' ');
-            let text = Untrusted::new(chars.as_str());
-            let number = if mark == '-' { old } else { new };
-            match mark {
-                '-' => old = old.saturating_add(1),
-                '+' => new = new.saturating_add(1),
-                _ => (old, new) = (old.saturating_add(1), new.saturating_add(1)),
-            }
-            if lines.len() < MAX_DIFF {
-                lines.push(DiffLine { line: number, mark, text });
-            }
-        }
-    }
-    lines
 }
