@@ -3,6 +3,7 @@
 pub mod claude;
 pub mod ids;
 pub mod invalid;
+pub mod profile;
 pub mod sandbox;
 pub mod text;
 pub mod version;
@@ -10,6 +11,7 @@ pub mod version;
 pub use claude::{ClaudeExecConfig, ClaudeProcess, OutputFormat};
 pub use ids::{AccountId, ConversationId, ExecId, RequestId, SandboxId, VersionId};
 pub use invalid::{Invalid, Problems};
+pub use profile::Profile;
 pub use sandbox::{Backend, ImageConfig, S3MountConfig, SandboxConfig, SandboxInfo, SandboxStatus, WORKSPACE};
 pub use text::{Clean, Untrusted};
 pub use version::{SyncStats, Version};
