@@ -44,8 +44,8 @@ fn the_example_shows_every_key_with_its_default() {
 }
 
 #[rstest::rstest]
-#[case("\nprofil = 'x'", "config.toml:2: profil: unknown key `profil`; allowed: `profile`, `account`, ")]
-#[case("[server]\n\nidle = 3", "config.toml:3: server.idle: unknown key `idle`; allowed: `idle_secs`, `log`")]
+#[case("\nprofil = 'x'", "config.toml:2: unknown key `profil`; allowed: `profile`, `account`, ")]
+#[case("[server]\n\nidle = 3", "config.toml:3: server: unknown key `idle`; allowed: `idle_secs` or `log`")]
 #[case("[server]\nidle_secs = 0", "config.toml:2: server.idle_secs: 0 is out of range; allowed: 1 to 86400")]
 #[case("[server]\nidle_secs = 'a'", "config.toml:2: server.idle_secs: invalid type: string \"a\"; allowed: i64")]
 #[case("[engine]\ns3_port = 70000", "config.toml:2: engine.s3_port: 70000 is out of range; allowed: 0 to 65535")]
