@@ -61,7 +61,13 @@ impl Place {
     /// Runs a command that must succeed; its output as text.
     pub fn ok(&self, args: &[&str]) -> String {
         let out = self.run(args);
-        assert!(out.status.success(), "sandbank {args:?}: {}\n{}\n{}", out.status, text(&out.stdout), text(&out.stderr));
+        assert!(
+            out.status.success(),
+            "sandbank {args:?}: {}\n{}\n{}",
+            out.status,
+            text(&out.stdout),
+            text(&out.stderr)
+        );
         text(&out.stdout)
     }
 
@@ -95,7 +101,13 @@ impl Drop for Place {
         if std::thread::panicking() {
             let log = self.data().join("log");
             for entry in std::fs::read_dir(log).into_iter().flatten().flatten() {
-                let tail: Vec<_> = std::fs::read_to_string(entry.path()).unwrap_or_default().lines().rev().take(30).map(str::to_owned).collect();
+                let tail: Vec<_> = std::fs::read_to_string(entry.path())
+                    .unwrap_or_default()
+                    .lines()
+                    .rev()
+                    .take(30)
+                    .map(str::to_owned)
+                    .collect();
                 eprintln!("-- {}", entry.path().display());
                 tail.iter().rev().for_each(|line| eprintln!("{line}"));
             }
@@ -130,10 +142,10 @@ impl Running {
     pub fn wait_for(&mut self, text: &str) {
         while !self.seen.contains(text) {
             let chunk = self.out.fill_buf().unwrap();
-            assert!(!chunk.is_empty(), "ended without {text:?}; printed: {}\n{}", self.seen, self.stderr());
-            self.seen.push_str(&String::from_utf8_lossy(chunk));
             let n = chunk.len();
+            self.seen.push_str(&String::from_utf8_lossy(chunk));
             self.out.consume(n);
+            assert!(n > 0, "ended without {text:?}; printed: {}\n{}", self.seen, self.stderr());
         }
     }
 
@@ -188,9 +200,8 @@ pub fn text(bytes: &[u8]) -> String {
 /// The CLI to chat with, or why the test skips.
 pub fn claude() -> Option<PathBuf> {
     let named = std::env::var_os("SANDBANK_TEST_CLAUDE").map(PathBuf::from);
-    let found = named.or_else(|| {
-        std::env::split_paths(&std::env::var_os("PATH")?).map(|p| p.join("claude")).find(|p| p.exists())
-    });
+    let found = named
+        .or_else(|| std::env::split_paths(&std::env::var_os("PATH")?).map(|p| p.join("claude")).find(|p| p.exists()));
     if found.is_none() {
         assert!(std::env::var_os("SANDBANK_TEST_REQUIRE").is_none(), "the Claude CLI is required and not there");
         let _ = writeln!(std::io::stderr(), "skipped: no Claude CLI (name one in SANDBANK_TEST_CLAUDE)");
