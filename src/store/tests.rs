@@ -5,7 +5,7 @@ use crate::{
     api::{ApiError, Command, CommandRequest, CommandState, EventBody},
     core::{
         AccountId, ConversationId, ExecId, Item, MicroDollars, Profile, RequestId, SandboxConfig, SandboxId,
-        SandboxStatus, Usage,
+        SandboxStatus, Untrusted, Usage,
     },
 };
 

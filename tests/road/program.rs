@@ -145,7 +145,9 @@ impl Running {
             let n = chunk.len();
             self.seen.push_str(&String::from_utf8_lossy(chunk));
             self.out.consume(n);
-            assert!(n > 0, "ended without {text:?}; printed: {}\n{}", self.seen, self.stderr());
+            if n == 0 {
+                panic!("ended without {text:?}; printed: {}\n{}", self.seen.clone(), self.stderr());
+            }
         }
     }
 
