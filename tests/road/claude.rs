@@ -60,12 +60,18 @@ fn the_whole_road() {
     let leaks = std::process::Command::new("grep").args(["-rl", KEY]).arg(place.data()).output().unwrap();
     assert_eq!(program::text(&leaks.stdout), "", "the key lies on disk");
 
-    place.sh("heron", "mkdir -p bin empty && printf '#!/bin/sh\\n' > bin/run && chmod 750 bin/run && ln -s ../heron.txt bin/link");
+    place.sh(
+        "heron",
+        "mkdir -p bin empty && printf '#!/bin/sh\\n' > bin/run && chmod 750 bin/run && ln -s ../heron.txt bin/link",
+    );
     let before = place.sh("heron", TREE);
     let saved = place.json(&["version", "save", "heron", "--note", "first heron"]);
     assert_eq!((&saved["files"], &saved["complete"]), (&json!(2), &json!(true)));
 
-    place.sh("heron", "rm heron.txt && chmod 600 bin/run && echo more >> bin/run && rmdir empty && rm bin/link && echo x > new");
+    place.sh(
+        "heron",
+        "rm heron.txt && chmod 600 bin/run && echo more >> bin/run && rmdir empty && rm bin/link && echo x > new",
+    );
     assert_ne!(place.sh("heron", TREE), before);
     let version = saved["version"].to_string();
     let restored = place.json(&["version", "restore", "heron", &version, "--yes"]);

@@ -73,15 +73,14 @@ impl ScriptedApi {
     /// Listens on a free port of loopback.
     pub fn start(key: &str, turns: Vec<Vec<Part>>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let script = Arc::new(Script {
-            key: key.to_owned(),
-            turns: Mutex::new(turns.into()),
-            asked: Mutex::default(),
-        });
+        let script = Arc::new(Script { key: key.to_owned(), turns: Mutex::new(turns.into()), asked: Mutex::default() });
         let app = Router::new()
             .route("/", get(|| async { "" }))
             .route("/v1/messages", post(messages))
-            .route("/v1/messages/count_tokens", post(|body: Bytes| async move { Json(json!({"input_tokens": body.len() / 4})) }))
+            .route(
+                "/v1/messages/count_tokens",
+                post(|body: Bytes| async move { Json(json!({"input_tokens": body.len() / 4})) }),
+            )
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(script.clone());
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
