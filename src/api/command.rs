@@ -26,6 +26,7 @@ pub struct CommandRequest {
 /// Everything that changes something.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "body", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "one of them exists for each command, and never in a collection")]
 pub enum Command {
     /// Starts a sandbox. Result: [`crate::core::SandboxInfo`].
     SandboxCreate {

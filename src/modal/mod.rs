@@ -1,1 +1,30 @@
-//! Client of Modal's control plane and command router.
+//! Client of Modal's control plane and command router. Whether the other side is Modal or the local engine it neither
+//! knows nor asks.
+//!
+//! ```text
+//! connection   channels and headers          retry     what is tried again, and when
+//! auth         the short-lived token         error     what went wrong, on what
+//! apps images volumes secrets mounts         what a sandbox is made from
+//! sandboxes    create, list, wait, end       exec      a command and its bytes, by offset
+//! ```
+//!
+//! Facts about the wire are those of PyPI `modal` 1.6.4, whose behaviour this client follows.
+
+mod apps;
+mod auth;
+mod connection;
+mod error;
+mod exec;
+mod images;
+mod mounts;
+mod retry;
+mod sandboxes;
+mod secrets;
+mod volumes;
+
+pub use connection::Modal;
+pub use error::{ErrorKind, ModalError};
+pub use exec::{Exec, ExecExit, ExecRequest, ExecStdin, Pty, StdioFd};
+pub use mounts::{LocalFile, MountId};
+pub use sandboxes::{CreateRequest, EndKind, Sandbox, SandboxEnd, SandboxRow, Stage};
+pub use secrets::SecretValues;
