@@ -138,8 +138,7 @@ fn joins_emoji(c: char) -> bool {
 
 /// Whether a cluster starts with a pictograph, and holds few enough parts to be a real one (the longest have 10).
 fn is_emoji(cluster: &str) -> bool {
-    let pictograph =
-        |c: char| matches!(c, '\u{1f000}'..='\u{1faff}' | '\u{2190}'..='\u{2bff}');
+    let pictograph = |c: char| matches!(c, '\u{1f000}'..='\u{1faff}' | '\u{2190}'..='\u{2bff}');
     let mut chars = cluster.chars();
     chars.next().is_some_and(pictograph)
         && cluster.chars().count() <= 16

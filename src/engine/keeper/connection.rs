@@ -61,12 +61,8 @@ impl Connection {
                 let mut bytes = [0; 16 << 10];
                 let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS_MAX))];
                 let mut control = RecvAncillaryBuffer::new(&mut space);
-                let got = recvmsg(
-                    &self.stream,
-                    &mut [IoSliceMut::new(&mut bytes)],
-                    &mut control,
-                    RecvFlags::CMSG_CLOEXEC,
-                )?;
+                let got =
+                    recvmsg(&self.stream, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
                 for message in control.drain() {
                     if let RecvAncillaryMessage::ScmRights(rights) = message {
                         fds.extend(rights);
