@@ -37,6 +37,11 @@ impl Untrusted {
         &self.0
     }
 
+    /// Appends more text from outside.
+    pub fn push_str(&mut self, more: &str) {
+        self.0.push_str(more);
+    }
+
     /// As several lines of text.
     pub fn clean(&self) -> Clean {
         sanitize(&self.0)

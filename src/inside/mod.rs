@@ -1,9 +1,35 @@
 //! All that runs inside a sandbox: shim and mover, and the words they speak with the server.
+//!
+//! Small processes without runtime, configuration or terminal. They may run in any image, on gVisor too: nothing here
+//! needs `/proc`, names of terminals, or a kernel newer than 4.4.
 
-use std::{ffi::OsString, process::ExitCode};
+pub mod attach;
+pub mod options;
+pub mod run;
+pub mod spawn;
+pub mod spool;
+pub mod words;
 
-/// Entry of `sandbank inside …`: no runtime, no configuration, no terminal.
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// Entry of `sandbank inside …`.
 pub fn main(args: &[OsString]) -> ExitCode {
-    let _ = args;
-    ExitCode::from(2)
+    let word = args.first().and_then(|w| w.to_str()).unwrap_or_default();
+    let rest = args.iter().skip(1).cloned();
+    let done = match word {
+        "run" => options::RunOptions::parse(rest).and_then(|o| run::run(&o)),
+        "attach" => options::AttachOptions::parse(rest).and_then(|o| attach::attach(&o)),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "usage: inside run|attach|mover …")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            let _ = writeln!(io::stderr(), "sandbank inside {word}: {e}");
+            ExitCode::from(if e.kind() == io::ErrorKind::InvalidInput { 2 } else { 1 })
+        }
+    }
 }

@@ -1,0 +1,180 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::{agent::stream::parse, core::MicroDollars};
+
+fn recording(name: &str) -> Vec<Line> {
+    let path = format!("{}/tests/fixtures/claude/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(path).unwrap().lines().map(parse).collect()
+}
+
+/// The transcript that a store would hold: items by key, in the order of their first appearance.
+fn transcript(changed: impl IntoIterator<Item = Item>) -> Vec<Item> {
+    let mut items: Vec<Item> = Vec::new();
+    for item in changed {
+        match items.iter_mut().find(|i| i.key == item.key) {
+            Some(old) => *old = item,
+            None => items.push(item),
+        }
+    }
+    items
+}
+
+fn fold(lines: &[Line]) -> (Vec<Item>, Fold) {
+    let mut fold = Fold::new("p", Usage::default());
+    let changed: Vec<_> = lines.iter().flat_map(|l| fold.apply(l)).collect();
+    (transcript(changed), fold)
+}
+
+/// A transcript in a form that reads like one.
+fn outline(items: &[Item]) -> Vec<String> {
+    items
+        .iter()
+        .map(|item| {
+            let indent = if item.parent.is_some() { "  " } else { "" };
+            let cut = |t: &Untrusted| t.clean_line().as_str().chars().take(44).collect::<String>();
+            let what = match &item.body {
+                ItemBody::Prompt { text } => format!("prompt {}", cut(text)),
+                ItemBody::Text { text, aborted } => {
+                    format!("text{} {}", if *aborted { " (aborted)" } else { "" }, cut(text))
+                }
+                ItemBody::Thinking { text, .. } => format!("thinking {}", cut(text)),
+                ItemBody::Tool(t) => format!(
+                    "tool {} [{:?}] {} => {} diff {}",
+                    t.name.raw(),
+                    t.state,
+                    cut(&t.subject()),
+                    cut(&t.output),
+                    t.diff.len()
+                ),
+                ItemBody::Notice { level, text } => format!("{level:?} {}", cut(text)),
+                ItemBody::Result { usage, is_error, denied, .. } => {
+                    format!("result {}{} denied {}", usage.cost, if *is_error { " error" } else { "" }, denied.len())
+                }
+            };
+            format!("{indent}{what}")
+        })
+        .collect()
+}
+
+#[test]
+fn a_turn_with_tools() {
+    insta::assert_snapshot!(outline(&fold(&recording("tools")).0).join("\n"));
+}
+
+#[test]
+fn refused_tools_are_shown() {
+    insta::assert_snapshot!(outline(&fold(&recording("perm-dontAsk")).0).join("\n"));
+}
+
+#[test]
+fn a_sub_agents_work_hangs_under_its_call() {
+    insta::assert_snapshot!(outline(&fold(&recording("subagent")).0).join("\n"));
+}
+
+#[test]
+fn retries_and_an_error_are_told() {
+    insta::assert_snapshot!(outline(&fold(&recording("err-429-give-up")).0).join("\n"));
+}
+
+#[test]
+fn an_interrupt_keeps_what_was_written() {
+    insta::assert_snapshot!(outline(&fold(&recording("sigint-while-streaming")).0).join("\n"));
+}
+
+#[test]
+fn two_results_of_one_run_both_count_once() {
+    let lines = recording("background-bash");
+    let (items, fold) = fold(&lines);
+    let sum = items.iter().fold(MicroDollars(0), |sum, i| match &i.body {
+        ItemBody::Result { usage, .. } => sum + usage.cost,
+        _ => sum,
+    });
+    assert_eq!(items.iter().filter(|i| matches!(i.body, ItemBody::Result { .. })).count(), 2);
+    assert_eq!(fold.spent().cost, sum);
+    // Cumulative and summed figures agree to the rounding of each result.
+    assert!(fold.total().cost.0.abs_diff(sum.0) <= 2, "{:?} {sum:?}", fold.total());
+}
+
+#[test]
+fn a_resumed_sessions_cumulative_cost_counts_only_what_is_new() {
+    let mut lines = recording("plain");
+    let before = fold(&lines).1.total();
+    for line in &mut lines {
+        if let Event::Result(result) = &mut line.event {
+            result.model_usage_since_last_result = None;
+        }
+    }
+    let mut resumed = Fold::new("q", before);
+    lines.iter().for_each(|l| drop(resumed.apply(l)));
+    assert_eq!(resumed.spent().cost, MicroDollars(0));
+}
+
+#[test]
+fn the_session_to_resume_is_the_last_one_named() {
+    // After /clear the CLI names a conversation id in the reset and then its session's id in `init`.
+    let lines = recording("slash-clear");
+    let named = |l: &Line| match &l.event {
+        Event::Init(init) => Some(init.session_id.clone()),
+        Event::ConversationReset(reset) => Some(reset.new_conversation_id.clone()),
+        _ => None,
+    };
+    let names: Vec<_> = lines.iter().filter_map(named).collect();
+    assert_eq!(names.len(), 2);
+    assert_eq!(fold(&lines).1.session(), names.last().map(String::as_str));
+}
+
+#[test]
+fn deltas_then_the_block_are_the_block_alone() {
+    for name in ["partial", "tools-partial", "markdown-partial", "thinking-partial", "err-cut-mid-stream"] {
+        let lines = recording(name);
+        let stored: Vec<_> = lines.iter().filter(|l| !matches!(l.event, Event::Stream(_))).cloned().collect();
+        assert_eq!(fold(&lines).0, fold(&stored).0, "{name}");
+        assert!(fold(&lines).1.open().is_empty(), "{name}: nothing stays open");
+    }
+}
+
+#[test]
+fn open_blocks_grow_to_the_text_that_is_committed() {
+    let mut live = Fold::new("p", Usage::default());
+    let (mut shown, mut committed) = (BTreeMap::new(), BTreeMap::new());
+    for line in recording("markdown-partial") {
+        for item in live.apply(&line) {
+            if let ItemBody::Text { text, .. } = item.body {
+                committed.insert(item.key, text.raw().to_owned());
+            }
+        }
+        for change in live.take_changes() {
+            match change {
+                Change::Begun(block) => drop(shown.insert(block.item, block.text.raw().to_owned())),
+                Change::Grown { item, from, text } => {
+                    let so_far: &mut String = shown.get_mut(&item).unwrap();
+                    assert_eq!(from, so_far.len());
+                    so_far.push_str(text.raw());
+                }
+            }
+        }
+    }
+    assert!(!committed.is_empty());
+    assert_eq!(shown, committed);
+}
+
+proptest! {
+    #[test]
+    fn a_restart_and_lines_seen_twice_change_nothing(
+        name in prop::sample::select(vec!["tools", "perm-default", "background-bash", "subagent", "auto-compaction"]),
+        cut in 0.0..1.0f64,
+        back in 0usize..5,
+    ) {
+        let lines = recording(name);
+        let whole = fold(&lines).0;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        let cut = (lines.len() as f64 * cut) as usize;
+
+        // The store has the lines up to the cut; a new server folds them again and reads on, perhaps a little back.
+        let mut after = Fold::new("p", Usage::default());
+        let mut changed: Vec<_> = lines[..cut].iter().flat_map(|l| after.apply(l)).collect();
+        changed.extend(lines[cut.saturating_sub(back)..].iter().flat_map(|l| after.apply(l)));
+        prop_assert_eq!(transcript(changed), whole);
+    }
+}

@@ -1,0 +1,88 @@
+use std::path::Path;
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+
+fn error(text: &str) -> String {
+    parse(text, Path::new("config.toml")).unwrap_err().to_string()
+}
+
+/// The example with every key taken in: the '#' of lines that have no blank after it.
+fn uncommented() -> String {
+    EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(rest) if !rest.is_empty() && !rest.starts_with(' ') => rest,
+            _ => line,
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn the_example_shows_every_key_with_its_default() {
+    let shown = |config: &Config| serde_json::to_value(config).unwrap();
+    let example = parse(&uncommented(), Path::new("config.example.toml")).unwrap();
+    assert_eq!(shown(&example), shown(&Config::default()));
+    assert_eq!(shown(&parse(EXAMPLE, Path::new("e")).unwrap()), shown(&Config::default()));
+
+    let text = uncommented();
+    let table: toml::Table = text.parse().unwrap();
+    let mut missing = Vec::new();
+    let defaults = shown(&Config::default());
+    for (section, value) in defaults.as_object().unwrap() {
+        match (value.as_object(), table.get(section)) {
+            (Some(keys), Some(toml::Value::Table(there))) => {
+                missing.extend(keys.keys().filter(|k| !there.contains_key(*k)).map(|k| format!("{section}.{k}")));
+            }
+            (None, Some(_)) => {}
+            _ => missing.push(section.clone()),
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new(), "keys that config.example.toml does not explain");
+}
+
+#[rstest::rstest]
+#[case("\nprofil = 'x'", "config.toml:2: unknown key `profil`; allowed: `profile`, `account`, ")]
+#[case("[server]\n\nidle = 3", "config.toml:3: server: unknown key `idle`; allowed: `idle_secs` or `log`")]
+#[case("[server]\nidle_secs = 0", "config.toml:2: server.idle_secs: 0 is out of range; allowed: 1 to 86400")]
+#[case("[server]\nidle_secs = 'a'", "config.toml:2: server.idle_secs: invalid type: string \"a\"; allowed: i64")]
+#[case("[engine]\ns3_port = 70000", "config.toml:2: engine.s3_port: 70000 is out of range; allowed: 0 to 65535")]
+#[case("profile = 'mars'", "config.toml:1: profile: unknown variant `mars`; allowed: `local` or `modal`")]
+#[case("account = 'a/b'", "config.toml:1: account: has '/'; only letters, digits, '-', '_' and '.' are allowed")]
+#[case(
+    "[s3]\nendpoint_url = 'x'",
+    "config.toml:2: s3.endpoint_url: \"x\" is not a URL; allowed: http://… or https://…"
+)]
+#[case("[s3]\nbucket = 'No'", "config.toml:2: s3.bucket: \"No\" is not a bucket's name; allowed: 3 to 63")]
+#[case(
+    "[engine.host]\nextra = 'x'",
+    "config.toml:2: engine.host.extra: invalid type: string \"x\"; allowed: a sequence"
+)]
+#[case("a = ", "config.toml:1: ")]
+fn an_error_names_file_line_key_and_what_is_allowed(#[case] text: &str, #[case] starts: &str) {
+    let error = error(text);
+    assert!(error.starts_with(starts), "{error}");
+    assert!(!error.contains('\n'), "{error:?}");
+}
+
+#[test]
+fn a_key_of_the_wrong_type_is_not_shown() {
+    let error = error("[claude]\napi_key = ['hunter2']");
+    assert!(error.starts_with("config.toml:2: claude.api_key: ") && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn a_named_file_must_be_there() {
+    let error = load(Some(Path::new("/nonexistent/c.toml"))).unwrap_err().to_string();
+    assert!(error.starts_with("the configuration /nonexistent/c.toml can't be read"), "{error}");
+}
+
+#[test]
+fn what_is_shown_holds_no_key() {
+    let config = parse("[claude]\napi_key = 'hunter2'", Path::new("c")).unwrap();
+    let shown = serde_json::to_string(&config).unwrap();
+    assert!(shown.contains("(set, not shown)") && !shown.contains("hunter2"));
+    assert!(!format!("{config:?}").contains("hunter2"));
+}

@@ -1,0 +1,3 @@
+//! Conversations: prompts in, turns followed to their end, transcripts.
+
+pub mod reader;

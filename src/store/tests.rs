@@ -1,0 +1,292 @@
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::{
+    api::{ApiError, Command, CommandRequest, CommandState, EventBody},
+    core::{
+        AccountId, ConversationId, ExecId, Item, MicroDollars, Profile, RequestId, SandboxConfig, SandboxId,
+        SandboxStatus, Untrusted, Usage,
+    },
+};
+
+struct Fixture {
+    dir: tempfile::TempDir,
+    store: Store,
+    published: Arc<Mutex<Vec<Event>>>,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let published = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&published);
+        let store =
+            Store::open(&dir.path().join("s.db"), move |events| sink.lock().unwrap().extend(events)).await.unwrap();
+        Self { dir, store, published }
+    }
+
+    async fn reopen(self) -> Self {
+        self.store.close().await;
+        let store = Store::open(&self.dir.path().join("s.db"), |_| {}).await.unwrap();
+        Self { store, ..self }
+    }
+}
+
+fn account() -> AccountId {
+    AccountId::new("default").unwrap()
+}
+
+fn request() -> CommandRequest {
+    CommandRequest {
+        request_id: RequestId::new(),
+        account: account(),
+        profile: Profile::Local,
+        command: Command::SandboxTerminate { sandbox: "heron".into(), save: false },
+    }
+}
+
+fn sandbox(name: &str) -> SandboxRow {
+    SandboxRow {
+        request_id: RequestId::new(),
+        sandbox_id: None,
+        name: name.into(),
+        profile: Profile::Local,
+        config: SandboxConfig::new(account()),
+        status: SandboxStatus::Pending,
+        reason: None,
+        ending: false,
+        created_at: timestamp(1),
+        ended_at: None,
+    }
+}
+
+async fn accept(store: &Store, request: &CommandRequest) -> Option<CommandRow> {
+    let request = request.clone();
+    store
+        .write::<_, StoreError, _>(Pace::Now, move |tx| Box::pin(async move { tx.accept_command(&request).await }))
+        .await
+        .unwrap()
+}
+
+async fn line(store: &Store, pace: Pace, text: &str) {
+    let raw = Untrusted::new(text);
+    store
+        .write::<_, StoreError, _>(pace, move |tx| {
+            Box::pin(async move {
+                let body = EventBody::Line { conversation: ConversationId(uuid::Uuid::nil()), request_id: None, raw };
+                tx.append_event(&account(), Profile::Local, body).await
+            })
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_command_is_stored_once_and_keeps_its_first_end() {
+    let f = Fixture::new().await;
+    let request = request();
+    assert!(accept(&f.store, &request).await.is_none());
+    assert_eq!(accept(&f.store, &request).await.unwrap().answer.state, CommandState::Accepted);
+    assert_eq!(f.store.unfinished_commands().await.unwrap(), [request.request_id]);
+
+    let ended = request.clone();
+    f.store
+        .write::<_, StoreError, _>(Pace::Now, move |tx| {
+            Box::pin(async move {
+                tx.begin_command(&ended).await?;
+                tx.end_command(&ended, &Ok(serde_json::json!({"a": 1}))).await?;
+                tx.end_command(&ended, &Err(ApiError::failed("late"))).await
+            })
+        })
+        .await
+        .unwrap();
+
+    let f = f.reopen().await;
+    let row = f.store.command(request.request_id).await.unwrap().unwrap();
+    assert_eq!((row.answer.state, row.attempts), (CommandState::Done, 1));
+    assert_eq!(row.answer.result["a"], 1);
+    assert_eq!(row.request, request);
+    assert!(f.store.unfinished_commands().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn events_are_numbered_without_gaps_published_after_their_commit_and_read_by_cursor() {
+    let f = Fixture::new().await;
+    futures::future::join_all((0..40).map(|i| {
+        let pace = if i % 3 == 0 { Pace::Now } else { Pace::Grouped };
+        let store = f.store.clone();
+        async move { line(&store, pace, &format!("line {i}")).await }
+    }))
+    .await;
+    let seqs: Vec<u64> = f.published.lock().unwrap().iter().map(|e| e.seq).collect();
+    assert_eq!(seqs, (1..=40).collect::<Vec<_>>());
+    let page = f.store.events_after(&account(), 10, 20).await.unwrap();
+    assert_eq!((page.events.len(), page.events[0].seq, page.more), (20, 11, true));
+    assert_eq!(page.events, f.published.lock().unwrap()[10..30]);
+    assert_eq!(f.store.last_seq(&account()).await.unwrap(), 40);
+    assert_eq!(f.store.last_seq(&AccountId::new("other").unwrap()).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_change_that_fails_leaves_nothing_and_spoils_no_other() {
+    let f = Fixture::new().await;
+    let fails = f.store.write::<(), ApiError, _>(Pace::Grouped, |tx| {
+        Box::pin(async move {
+            let body =
+                EventBody::Command { request_id: RequestId::new(), command: "x".into(), state: CommandState::Done };
+            tx.append_event(&account(), Profile::Local, body).await?;
+            Err(ApiError::conflict("no"))
+        })
+    });
+    let (failed, ()) = futures::join!(fails, line(&f.store, Pace::Grouped, "kept"));
+    assert_eq!(failed.unwrap_err().message, "no");
+    let events = f.store.events_after(&account(), 0, 10).await.unwrap().events;
+    assert_eq!(events.len(), 1);
+    assert_eq!((events[0].seq, events[0].body.kind()), (1, "line"));
+}
+
+#[tokio::test]
+async fn a_name_is_unique_among_live_sandboxes_only() {
+    let f = Fixture::new().await;
+    let add = async |row: SandboxRow| {
+        f.store
+            .write::<_, StoreError, _>(Pace::Now, move |tx| Box::pin(async move { tx.add_sandbox(&row).await }))
+            .await
+            .unwrap()
+    };
+    let mut first = sandbox("heron");
+    assert!(add(first.clone()).await);
+    assert!(!add(sandbox("heron")).await);
+    first.status = SandboxStatus::Terminated;
+    first.sandbox_id = Some(SandboxId::new("sb-1").unwrap());
+    first.reason = Some("ended by you".into());
+    let changed = first.clone();
+    f.store
+        .write::<_, StoreError, _>(Pace::Now, move |tx| Box::pin(async move { tx.change_sandbox(&changed).await }))
+        .await
+        .unwrap();
+    assert!(add(sandbox("heron")).await);
+    assert_eq!(f.store.sandbox_of(first.request_id).await.unwrap().unwrap(), first);
+    assert_eq!(f.store.sandboxes(&account(), Profile::Local).await.unwrap().len(), 2);
+    assert!(f.store.sandboxes(&account(), Profile::Modal).await.unwrap().is_empty());
+    assert_eq!(f.published.lock().unwrap().last().unwrap().body.kind(), "sandbox");
+}
+
+#[tokio::test]
+async fn items_keep_their_place_and_usage_counts_once() {
+    let f = Fixture::new().await;
+    let id = ConversationId::new();
+    let items = [("a", "1"), ("b", "2"), ("a", "3")].map(|(key, text)| Item::prompt(key, text));
+    let spent = Usage { input_tokens: 5, output_tokens: 6, cost: MicroDollars(70) };
+    f.store
+        .write::<_, StoreError, _>(Pace::Grouped, move |tx| {
+            Box::pin(async move {
+                for item in &items {
+                    tx.put_item(id, item).await?;
+                }
+                let usage = UsageRow { process: "p".into(), result_index: 0, conversation: id, usage: spent };
+                tx.add_usage(&usage).await?;
+                tx.add_usage(&usage).await
+            })
+        })
+        .await
+        .unwrap();
+    let items = f.store.items(id, 0, 10).await.unwrap();
+    let shown: Vec<_> = items.into_iter().map(|i| (i.position, i.item)).collect();
+    assert_eq!(shown, [(0, Item::prompt("a", "3")), (1, Item::prompt("b", "2"))]);
+    assert_eq!(f.store.usage(id).await.unwrap(), spent);
+}
+
+#[tokio::test]
+async fn an_outbox_keeps_what_was_not_acknowledged_until_its_exec_ends() {
+    let f = Fixture::new().await;
+    let row = ExecRow {
+        exec_id: ExecId::new(),
+        account: account(),
+        profile: Profile::Local,
+        sandbox_id: SandboxId::new("sb-1").unwrap(),
+        conversation: None,
+        spec: "{}".into(),
+        state: ExecState::Accepted,
+        committed: 0,
+        exit_code: None,
+        reason: None,
+        created_at: timestamp(5),
+    };
+    let id = row.exec_id;
+    f.store
+        .write::<_, StoreError, _>(Pace::Now, move |tx| {
+            Box::pin(async move {
+                assert!(tx.add_exec(&row).await?);
+                assert!(!tx.add_exec(&row).await?);
+                for n in 1..=3 {
+                    tx.add_outbox(id, n, b"line").await?;
+                }
+                tx.add_outbox(id, 2, b"other").await?;
+                tx.acknowledge_outbox(id, 1).await?;
+                tx.exec_started(id).await?;
+                tx.exec_committed(id, 100).await?;
+                tx.exec_committed(id, 60).await
+            })
+        })
+        .await
+        .unwrap();
+    assert_eq!(f.store.outbox(id).await.unwrap(), [(2, b"line".to_vec()), (3, b"line".to_vec())]);
+    let running = f.store.unfinished_execs().await.unwrap();
+    assert_eq!((running[0].state, running[0].committed), (ExecState::Running, 100));
+    f.store
+        .write::<_, StoreError, _>(Pace::Now, move |tx| {
+            Box::pin(async move { tx.exec_ended(id, Some(137), Some("killed")).await })
+        })
+        .await
+        .unwrap();
+    assert!(f.store.outbox(id).await.unwrap().is_empty());
+    assert_eq!(f.store.exec(id).await.unwrap().unwrap().exit_code, Some(137));
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_program_says_upgrade() {
+    let f = Fixture::new().await;
+    f.store
+        .write::<_, StoreError, _>(Pace::Now, |tx| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                     VALUES (9999, 'later', 1, x'00', 0)",
+                )
+                .execute(&mut **tx)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+    f.store.close().await;
+    let error = Store::open(f.store.path(), |_| {}).await.unwrap_err().to_string();
+    assert!(error.ends_with("was made by a newer sandbank; upgrade this binary"), "{error}");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_as_such() {
+    let f = Fixture::new().await;
+    f.store
+        .write::<_, StoreError, _>(Pace::Now, |tx| {
+            Box::pin(async move {
+                // SQLite's own limit gives the very error that a full disk gives.
+                let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut **tx).await?;
+                sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"))).execute(&mut **tx).await?;
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+    let error = f
+        .store
+        .write::<_, StoreError, _>(Pace::Now, |tx| {
+            Box::pin(async move { tx.add_outbox(ExecId::new(), 1, &vec![0; 1 << 20]).await })
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(error, StoreError::Full);
+    assert_eq!(f.store.last_seq(&account()).await.unwrap(), 0, "reading goes on");
+}

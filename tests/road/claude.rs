@@ -1,0 +1,153 @@
+//! A sandbox on this machine, the real Claude at work in it, the workspace saved and restored.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::{
+    program::{self, Place, Running},
+    scripted_api::{Gate, Part, ScriptedApi, text},
+};
+
+const KEY: &str = "sk-ant-real-0123456789";
+
+/// Everything about a tree that a restore must bring back: types, modes, owners, links, times, bytes.
+const TREE: &str = "cd /mnt/workspace && find . -path ./.sandbank -prune -o -printf '%P|%y|%m|%U:%G|%l|%T@\\n' | sort \
+                    && find . -path ./.sandbank -prune -o -type f -exec sha256sum {} + | sort -k2";
+
+/// A place whose clients have the key, the address of the API, and `claude` on their PATH.
+fn place_with(claude: &Path, api: &ScriptedApi) -> Place {
+    let mut place = Place::new();
+    let bin = claude.parent().unwrap().to_str().unwrap();
+    place.env("PATH", format!("{bin}:{}", std::env::var("PATH").unwrap()));
+    place.env("ANTHROPIC_API_KEY", KEY);
+    place.env("ANTHROPIC_BASE_URL", api.url());
+    place
+}
+
+#[test]
+fn the_whole_road() {
+    let Some(claude) = program::claude() else { return };
+    let gate = Gate::new();
+    let api = ScriptedApi::start(
+        KEY,
+        vec![
+            vec![
+                text("First I write it. "),
+                Part::Tool("Write", json!({"file_path": "/mnt/workspace/heron.txt", "content": "a grey heron\n"})),
+            ],
+            vec![text("The heron file "), Part::Wait(gate.clone()), text("is there now.")],
+        ],
+    );
+    let place = place_with(&claude, &api);
+
+    let sandbox = place.json(&["sandbox", "create", "--name", "heron"]);
+    assert_eq!((&sandbox["status"], &sandbox["backend"]), (&json!("running"), &json!("local")));
+
+    // The answer streams in: its first half is printed while the second isn't written yet.
+    let mut chat = Running::start(place.command(&["chat", "heron", "make a heron file"]));
+    chat.wait_for("The heron file");
+    gate.open();
+    let (code, said, errors) = chat.finish();
+    assert_eq!(code, Some(0), "{said}\n{errors}");
+    assert!(said.contains("is there now."), "{said}");
+    assert!(said.contains("Write") && said.contains("heron.txt"), "the tool is shown: {said}");
+    assert_eq!(place.sh("heron", "cat heron.txt"), "a grey heron\n");
+    assert!(api.asked()[0].contains("make a heron file"));
+
+    // The key stayed outside: neither the sandbox nor the server's files have it.
+    assert!(!place.sh("heron", "grep -rs sk-ant-real /proc/[0-9]*/environ /mnt /tmp || true").contains("match"));
+    let leaks = std::process::Command::new("grep").args(["-rl", KEY]).arg(place.data()).output().unwrap();
+    assert_eq!(program::text(&leaks.stdout), "", "the key lies on disk");
+
+    place.sh(
+        "heron",
+        "mkdir -p bin empty && printf '#!/bin/sh\\n' > bin/run && chmod 750 bin/run && ln -s ../heron.txt bin/link",
+    );
+    let before = place.sh("heron", TREE);
+    let saved = place.json(&["version", "save", "heron", "--note", "first heron"]);
+    assert_eq!((&saved["files"], &saved["complete"]), (&json!(2), &json!(true)));
+
+    place.sh(
+        "heron",
+        "rm heron.txt && chmod 600 bin/run && echo more >> bin/run && rmdir empty && rm bin/link && echo x > new",
+    );
+    assert_ne!(place.sh("heron", TREE), before);
+    let version = saved["version"].to_string();
+    let restored = place.json(&["version", "restore", "heron", &version, "--yes"]);
+    let paths = |key: &str| -> Vec<String> {
+        restored[key].as_array().unwrap().iter().map(|c| c["path"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(paths("added").contains(&"heron.txt".to_owned()), "{restored}");
+    assert!(paths("changed").contains(&"bin/run".to_owned()), "{restored}");
+    assert!(paths("deleted").contains(&"new".to_owned()), "{restored}");
+    assert_eq!(place.sh("heron", TREE), before, "byte for byte, with modes and times");
+
+    // A server that dies takes nothing with it.
+    place.kill_server();
+    assert_eq!(place.json(&["version", "list"])[0]["version"].to_string(), version);
+    let items = place.json(&["chat", "heron", "--show"]);
+    let types: Vec<_> = items.as_array().unwrap().iter().filter_map(|i| i["type"].as_str()).collect();
+    assert_eq!(types, ["prompt", "text", "tool", "text", "result"], "{items}");
+    assert_eq!(place.sh("heron", "cat heron.txt"), "a grey heron\n", "the sandbox lives on");
+
+    // The conversation goes on in the same session.
+    api.then(vec![text("As I said, it is grey.")]);
+    assert!(place.ok(&["chat", "heron", "what colour is it?"]).contains("it is grey"));
+    assert_eq!(place.json(&["chat", "heron", "--show"]).as_array().unwrap().len(), 8);
+
+    place.ok(&["sandbox", "terminate", "heron", "--no-save", "--yes"]);
+    assert_eq!(place.json(&["sandbox", "list"]), json!([]));
+}
+
+#[test]
+fn chat_as_json_prints_the_clis_own_lines_and_an_end() {
+    let Some(claude) = program::claude() else { return };
+    let api = ScriptedApi::start(KEY, vec![vec![text("Hello.")]]);
+    let place = place_with(&claude, &api);
+    place.json(&["sandbox", "create", "--name", "heron"]);
+    let out = place.ok(&["chat", "heron", "hello", "--json"]);
+    let lines: Vec<serde_json::Value> = out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines.first().unwrap()["subtype"], "init");
+    assert!(lines.iter().any(|l| l["type"] == "result"));
+    assert_eq!(lines.last().unwrap()["type"], "sandbank.end");
+}
+
+#[test]
+fn a_wrong_key_is_told_and_the_exit_code_says_failed() {
+    let Some(claude) = program::claude() else { return };
+    let api = ScriptedApi::start("another key", vec![]);
+    let mut place = place_with(&claude, &api);
+    place.env("CLAUDE_CODE_MAX_RETRIES", "0");
+    place.json(&["sandbox", "create", "--name", "heron"]);
+    let out = place.run(&["chat", "heron", "hello"]);
+    assert_eq!(out.status.code(), Some(1));
+    let said = format!("{}{}", program::text(&out.stdout), program::text(&out.stderr));
+    assert!(said.contains("401") && !said.contains(KEY), "{said}");
+}
+
+#[test]
+fn prompts_that_cant_be_arguments_arrive_whole() {
+    let Some(claude) = program::claude() else { return };
+    let api = ScriptedApi::start(KEY, vec![vec![text("one")], vec![text("two")]]);
+    let place = place_with(&claude, &api);
+    place.json(&["sandbox", "create", "--name", "heron"]);
+    let long = format!("begin {} end", "x".repeat(100_000));
+    place.ok(&["chat", "heron", &long]);
+    place.ok(&["chat", "heron", "--", "-p is not an option here"]);
+    assert!(api.asked()[0].contains(&long));
+    assert!(api.asked()[1].contains("-p is not an option here"));
+}
+
+#[test]
+fn ctrl_c_interrupts_the_turn_and_the_conversation_goes_on() {
+    let Some(claude) = program::claude() else { return };
+    let api = ScriptedApi::start(KEY, vec![vec![text("I begin "), Part::Wait(Gate::new())], vec![text("Again.")]]);
+    let place = place_with(&claude, &api);
+    place.json(&["sandbox", "create", "--name", "heron"]);
+    let mut chat = Running::start(place.command(&["chat", "heron", "go"]));
+    chat.wait_for("I begin");
+    program::signal(chat.pid(), "INT");
+    assert_eq!(chat.finish().0, Some(130));
+    program::wait_until("the turn has ended", || place.run(&["chat", "heron", "again"]).status.success());
+}
