@@ -154,7 +154,7 @@ fn delegates(group: &Path) -> bool {
 }
 
 /// The control groups of one sandbox; without folders where there are none.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Group {
     version: u8,
     folders: Vec<PathBuf>,

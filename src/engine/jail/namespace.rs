@@ -92,11 +92,6 @@ pub(super) fn become_root(map: &IdMap) -> io::Result<()> {
     Ok(())
 }
 
-/// In the child: no mount goes out any more.
-pub(super) fn make_private() -> io::Result<()> {
-    Ok(mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?)
-}
-
 /// Waits for a child of ours.
 pub(super) fn wait_for(pid: Pid) -> io::Result<rustix::process::WaitStatus> {
     loop {

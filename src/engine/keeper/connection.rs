@@ -1,12 +1,7 @@
 //! One connection of an engine to a keeper: a question, its answer, and the descriptors that come with it.
 
-use std::{
-    io::{self, IoSliceMut},
-    mem::MaybeUninit,
-    os::fd::OwnedFd,
-};
+use std::{io, os::fd::OwnedFd};
 
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use tokio::{
     io::{AsyncWriteExt, Interest},
     net::UnixStream,
@@ -14,8 +9,9 @@ use tokio::{
 
 use super::{
     client::KeeperError,
-    wire::{self, Ask, FDS_MAX, Reply, Request},
+    wire::{self, Ask, Reply, Request},
 };
+use crate::engine::jail;
 
 /// A connection; one question at a time.
 #[derive(Debug)]
@@ -55,23 +51,8 @@ impl Connection {
     }
 
     async fn receive(&mut self) -> io::Result<usize> {
-        let (buffer, fds) = (&mut self.buffer, &mut self.fds);
-        self.stream
-            .async_io(Interest::READABLE, || {
-                let mut bytes = [0; 16 << 10];
-                let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS_MAX))];
-                let mut control = RecvAncillaryBuffer::new(&mut space);
-                let got =
-                    recvmsg(&self.stream, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
-                for message in control.drain() {
-                    if let RecvAncillaryMessage::ScmRights(rights) = message {
-                        fds.extend(rights);
-                    }
-                }
-                buffer.extend_from_slice(&bytes[..got.bytes]);
-                Ok(got.bytes)
-            })
-            .await
+        let (stream, buffer, fds) = (&self.stream, &mut self.buffer, &mut self.fds);
+        stream.async_io(Interest::READABLE, || jail::receive_with_fds(stream, buffer, fds)).await
     }
 }
 

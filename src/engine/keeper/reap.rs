@@ -75,17 +75,8 @@ fn kill(init: &files::Init) {
     let Some(pid) = Pid::from_raw(init.pid) else { return };
     let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return };
     // The handle may be of a later process with the same number: only the start time tells.
-    while start_time(init.pid) == Some(init.started) && Instant::now() < deadline {
+    while files::start_time(init.pid) == Some(init.started) && Instant::now() < deadline {
         let _ = pidfd_send_signal(&handle, Signal::KILL);
         sleep(Duration::from_millis(2));
     }
-}
-
-/// Start time of a live process in clock ticks since boot; `None` for none and for a zombie.
-pub fn start_time(pid: i32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything; what follows the last one is fields 3 and on.
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
-    let state = fields.next()?;
-    (!matches!(state, "Z" | "X")).then(|| fields.nth(18)?.parse().ok())?
 }
