@@ -2,10 +2,16 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
+pub mod jail;
+pub mod keeper;
 pub mod spec;
 
 /// Entry of the engine's small processes (`engine keep DIR`, `engine helper …`).
 pub fn small(args: &[OsString]) -> ExitCode {
-    let _ = args;
-    ExitCode::from(2)
+    let word = |i: usize| args.get(i).and_then(|a| a.to_str()).unwrap_or_default();
+    match (word(0), word(1)) {
+        ("keep", _) => keeper::main(&args[1..]),
+        ("helper", word) => jail::helper::words(word, args.get(2..).unwrap_or_default()).unwrap_or(ExitCode::from(2)),
+        _ => ExitCode::from(2),
+    }
 }

@@ -88,6 +88,9 @@ pub struct Limits {
     pub exec_log: u64,
     /// Bytes of output kept for all execs together.
     pub sandbox_log: u64,
+    /// Free bytes on the data dir's disk below which output is no longer taken (its writers wait).
+    #[serde(default)]
+    pub disk_floor: u64,
 }
 
 /// What the sandbox may reach. It has a network namespace with loopback alone; these listeners are made inside it

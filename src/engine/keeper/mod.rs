@@ -1,0 +1,133 @@
+//! The keeper: one small process for each sandbox, `engine keep DIR`, parent of the jail's first process.
+//!
+//! It holds terminals and pipes, writes output logs and exit codes to files, and answers any engine that connects, so
+//! that a server can die or be replaced while sandboxes run. No tokio, one thread. If it is killed its sandbox ends.
+
+pub mod client;
+mod connection;
+mod exec;
+pub mod files;
+mod line;
+pub mod logs;
+mod reap;
+mod serve;
+pub mod wire;
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::{
+            fs::{DirBuilderExt, OpenOptionsExt},
+            net::UnixListener,
+        },
+    },
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+pub use client::{KeeperError, KeeperHandle, Listener, StdinStatus};
+use rustix::{
+    fs::{FlockOperation, Mode, flock},
+    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen as start_listening, socket_with},
+    process::{setsid, umask},
+};
+pub use wire::{OutputFd, Stats};
+
+use self::{serve::Keeper, wire::Started};
+use crate::engine::{
+    jail::{self, Jail, limits},
+    spec::{End, SandboxSpec},
+};
+
+/// Exec id under which the first command's output is read.
+pub const ENTRYPOINT: &str = "entrypoint";
+
+/// Connections that wait: the kernel's own bound (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
+
+/// `engine keep DIR`: the environment of the first command comes as JSON on standard input; one [`Started`] goes to
+/// standard output, then the process leaves its starter and lives as long as the sandbox.
+pub fn main(args: &[OsString]) -> ExitCode {
+    let [dir] = args else { return ExitCode::from(2) };
+    let dir = PathBuf::from(dir);
+    match start(&dir) {
+        Ok(keeper) => {
+            say(&Started::Ready);
+            keeper.serve();
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            let _ = files::write_json(&dir.join(files::END), &End::Failed { reason: reason.clone() });
+            let _ = fs::remove_dir_all(dir.join(files::KEYS));
+            let _ = fs::remove_file(dir.join(files::SOCKET));
+            say(&Started::Failed(reason));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(dir: &Path) -> Result<Keeper, String> {
+    let say = |what: &'static str| move |e: io::Error| format!("cannot {what} ({}): {e}", dir.display());
+    // Fails only for a leader of a group, which then is no part of its starter's terminal either.
+    let _ = setsid();
+    umask(Mode::from_raw_mode(0o077));
+    let signals = jail::leave_starter().map_err(say("leave the engine"))?;
+    let mut env = Vec::new();
+    io::stdin().read_to_end(&mut env).map_err(say("read the sandbox's environment"))?;
+    let env: BTreeMap<String, String> =
+        serde_json::from_slice(&env).map_err(|e| format!("the sandbox's environment is not JSON: {e}"))?;
+    let folder: OwnedFd = File::open(dir).map_err(say("open the sandbox's folder"))?.into();
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(dir.join(files::LOCK));
+    let lock = lock.map_err(say("make the sandbox's lock"))?;
+    flock(&lock, FlockOperation::NonBlockingLockExclusive)
+        .map_err(|_| format!("{} has a keeper already", dir.display()))?;
+    // Held by the process, not by anything in it.
+    std::mem::forget(lock);
+    let spec: Option<SandboxSpec> = files::read_json(&dir.join(files::SPEC)).map_err(say("read the sandbox's spec"))?;
+    let mut spec = spec.ok_or_else(|| format!("{} has no {}", dir.display(), files::SPEC))?;
+    spec.limits = limits::with_defaults(spec.limits);
+    jail::no_core_dumps().map_err(say("forbid core dumps"))?;
+    let keys = dir.join(files::KEYS);
+    fs::DirBuilder::new().mode(0o755).create(&keys).map_err(say("make the folder of its keys"))?;
+    // The mask took what the sandbox's users need to walk it; the folder above is closed to others.
+    fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .map_err(say("open the folder of its keys"))?;
+    let jail = Jail::start(dir, &spec)?;
+    let listener = listen(&socket_path(&folder, files::SOCKET)).map_err(say("make the keeper's socket"))?;
+    let starts = !spec.entrypoint.is_empty();
+    let mut keeper = Keeper::new(dir.to_path_buf(), folder, spec, jail, signals, listener);
+    if starts {
+        keeper.start_entrypoint(env)?;
+    }
+    Ok(keeper)
+}
+
+/// Tells the starter and lets go of its pipe.
+fn say(started: &Started) {
+    if let (Ok(json), Ok(mut pipe)) = (serde_json::to_vec(started), jail::take_stdout()) {
+        // A starter that is gone finds out from the folder.
+        let _ = pipe.write_all(&json);
+    }
+}
+
+/// A path below an open folder that fits into a socket's address however long the folder's own is.
+fn socket_path(folder: &OwnedFd, name: &str) -> String {
+    format!("/proc/self/fd/{}/{name}", folder.as_raw_fd())
+}
+
+/// A nonblocking listening socket; one that a dead keeper left is replaced.
+fn listen(path: &str) -> io::Result<UnixListener> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    start_listening(&socket, BACKLOG)?;
+    Ok(socket.into())
+}
