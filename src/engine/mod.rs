@@ -4,7 +4,11 @@ use std::{ffi::OsString, process::ExitCode};
 
 pub mod jail;
 pub mod keeper;
+pub mod s3;
+pub mod settings;
 pub mod spec;
+
+pub use settings::{Access, Settings};
 
 /// Entry of the engine's small processes (`engine keep DIR`, `engine helper …`).
 pub fn small(args: &[OsString]) -> ExitCode {

@@ -1,1 +1,5 @@
-//! Versions in S3: layout, manifest, plan, transfer.
+//! Versions in a bucket: layout, manifest, plan, transfer.
+
+/// A bucket of versions, with keys of its own. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Bucket {}

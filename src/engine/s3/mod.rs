@@ -1,0 +1,1 @@
+//! The engine's S3: protocol by `s3s`, bytes on disk.
