@@ -4,6 +4,7 @@
 //! needs `/proc`, names of terminals, or a kernel newer than 4.4.
 
 pub mod attach;
+pub mod mover;
 pub mod options;
 pub mod run;
 pub mod spawn;
