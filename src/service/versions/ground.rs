@@ -46,7 +46,10 @@ impl Ground {
         let open = move || {
             let it = it.clone();
             async move {
-                let exec = it.exec(&ExecRequest::new(ExecId::new(), mover_command())).await.map_err(|e| ApiError::failed(e.to_string()))?;
+                let exec = it
+                    .exec(&ExecRequest::new(ExecId::new(), mover_command()))
+                    .await
+                    .map_err(|e| ApiError::failed(e.to_string()))?;
                 Ok(Conduit::exec(&exec))
             }
             .boxed()

@@ -106,9 +106,9 @@ pub(super) async fn named(
             head(bucket, keys, version, object).await?.map(|head| Named::Saved(Box::new(head))).ok_or_else(none)
         }
         Some(Found::Legacy) => Ok(Named::Legacy(version)),
-        Some(Found::Unfinished) => {
-            Err(ApiError::not_found(format!("the save of version {version} did not finish; there is nothing to restore")))
-        }
+        Some(Found::Unfinished) => Err(ApiError::not_found(format!(
+            "the save of version {version} did not finish; there is nothing to restore"
+        ))),
         None => Err(none()),
     }
 }

@@ -17,9 +17,12 @@ pub use ground::Ground;
 
 use super::{place::Place, run::Run};
 use crate::{
-    api::{ApiError, command::{Changes, Saved}},
+    api::{
+        ApiError,
+        command::{Changes, Saved},
+    },
     core::{AccountId, ExecId, Version, WORKSPACE},
-    modal::{ExecExit, ExecRequest, Sandbox},
+    modal::{ExecExit, ExecRequest, Modal, Sandbox},
     storage::Bucket,
 };
 
@@ -38,8 +41,8 @@ pub async fn save(
     save_on(&place.bucket, account, &Ground::sandbox(sandbox), note, run).await
 }
 
-/// Makes a sandbox's workspace exactly what a version was, or tells what would change. The account's other sandboxes
-/// still see what they saw: [`reload`] them.
+/// Makes a sandbox's workspace exactly what a version was, or tells what would change. Then the account's other
+/// sandboxes are shown it.
 ///
 /// # Errors
 /// Why it could not be restored. The workspace is untouched then, unless the error says so.
@@ -54,14 +57,20 @@ pub async fn restore(
     let done = restore_on(&place.bucket, account, &Ground::sandbox(sandbox), version, dry_run, run).await?;
     if !dry_run {
         commit(sandbox, run).await;
+        reload_others(&place.modal, sandbox, account, run).await;
     }
     Ok(done)
 }
 
-/// Shows other sandboxes of the account what was committed. One that has files open refuses, and is told as a step.
-pub async fn reload(others: &[Sandbox], run: &Run) {
+/// Shows the account's other sandboxes what was committed. One that has files open refuses, and is told as a step.
+async fn reload_others(modal: &Modal, sandbox: &Sandbox, account: &AccountId, run: &Run) {
+    let running = async { modal.sandboxes(&modal.app(&account.app()).await?, false).await };
+    let others = match running.await {
+        Ok(rows) => rows.into_iter().filter(|row| row.end.is_none() && row.id != sandbox.id),
+        Err(error) => return run.step(&format!("other sandboxes may still see the files of before: {error}")),
+    };
     for other in others {
-        if let Err(error) = other.reload_volumes().await {
+        if let Err(error) = modal.sandbox(&other.id).reload_volumes().await {
             run.step(&format!("{} still sees the files of before: {error}", other.id));
         }
     }

@@ -13,10 +13,13 @@ use super::{
     conduit::{Gone, Mover, unexpected},
     ground::Ground,
     listing::{Named, named},
-    trouble::{Trouble, interrupted, unless_stopped, with_movers},
+    trouble::{Patience, Trouble, interrupted, unless_stopped},
 };
 use crate::{
-    api::{ApiError, command::{Changes, PathSize}},
+    api::{
+        ApiError,
+        command::{Changes, PathSize},
+    },
     core::{AccountId, Untrusted, VersionId},
     inside::mover::words::{Change, Frame, Phase, Request, Unfinished, WINDOW, part_count},
     service::run::Run,
@@ -57,8 +60,7 @@ pub async fn restore(
             Named::Legacy(version) => Ok((version, legacy(bucket, &keys, version).await?)),
             Named::Saved(head) => {
                 // All of it is read before anything is done with it: a damaged end must not look like an end.
-                let records: Result<Vec<Record>, BadManifest> =
-                    open(bucket, &keys, head.version).await?.collect();
+                let records: Result<Vec<Record>, BadManifest> = open(bucket, &keys, head.version).await?.collect();
                 let records = records.map_err(|e| {
                     ApiError::failed(format!("the manifest of version {} can't be used: {e}", head.version))
                 })?;
@@ -66,28 +68,22 @@ pub async fn restore(
             }
         }
     };
-    let (version, records) = match unless_stopped(&run.cancel, WHAT, read).await {
-        Ok(read) => read?,
-        Err(_) => return Err(interrupted(WHAT)),
-    };
+    let (version, records) = unless_stopped(&run.cancel, WHAT, read).await?;
     let target = Target { bucket, keys: &keys, version, records: Arc::new(records), run };
     let mut began = false;
-    let done = with_movers("restore the workspace", async || {
-        let mover = ground.mover().await?;
-        if dry_run {
-            return target.bring(mover, true, &mut false).await;
+    let mut patience = Patience::new("restore the workspace");
+    loop {
+        let trouble = match target.attempt(ground, dry_run, &mut began).await {
+            Ok(changes) => return Ok(changes),
+            Err(trouble) => trouble,
+        };
+        if let Err(error) = patience.bear(trouble) {
+            if !dry_run && !began {
+                discard(ground).await;
+            }
+            return Err(error);
         }
-        target.go_on(mover, ground, &mut began).await
-    })
-    .await;
-    if let Err(error) = &done
-        && !dry_run
-        && !began
-    {
-        tracing::info!(%error, "a restore ends before it touched the workspace");
-        discard(ground).await;
     }
-    done
 }
 
 /// Drops what a restore has collected. That it can't be dropped now hinders nothing later.
@@ -95,8 +91,7 @@ async fn discard(ground: &Ground) {
     let dropped = async {
         let mut mover = ground.mover().await?;
         mover.send(Frame::Discard).await?;
-        mover.next().await?;
-        Ok::<_, Trouble>(())
+        Ok::<_, Trouble>(mover.next().await?)
     };
     if let Err(error) = dropped.await {
         tracing::warn!(?error, "what a restore has collected is left in the workspace's .sandbank");
@@ -123,7 +118,11 @@ impl Drop for Feeding {
 
 impl Target<'_> {
     /// Begins, or takes up what a restore before has left.
-    async fn go_on(&self, mut mover: Mover, ground: &Ground, began: &mut bool) -> Result<Changes, Trouble> {
+    async fn attempt(&self, ground: &Ground, dry: bool, began: &mut bool) -> Result<Changes, Trouble> {
+        let mut mover = ground.mover().await?;
+        if dry {
+            return self.bring(mover, true, &mut false).await;
+        }
         mover.send(Frame::Status).await?;
         let Frame::Journal { unfinished } = mover.next().await? else {
             return Err(unexpected("a question for its journal").into());
@@ -144,7 +143,6 @@ impl Target<'_> {
             };
         }
         *began |= half;
-        let mut mover = mover;
         if unfinished.is_some_and(|u| u.phase == Phase::Stage && u.target != self.version.0) {
             mover.send(Frame::Discard).await?;
             mover.next().await?;

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::{
     ground::Ground,
     listing::version_of,
-    sending::{Sent, Sending},
-    trouble::{Trouble, interrupted, unless_stopped, with_movers},
+    sending::{Sending, Sent},
+    trouble::{Patience, Trouble, interrupted, unless_stopped},
 };
 use crate::{
     api::{ApiError, command::Saved},
@@ -39,34 +39,31 @@ pub async fn save(
     let start = std::time::Instant::now();
     Head::check_note(note).map_err(ApiError::usage)?;
     let keys = Keys::new(account);
-    let stop = async |error| match error {
-        Trouble::Failed(error) => error,
-        Trouble::Broken(why) => ApiError::unavailable(why),
-    };
-    let found = match unless_stopped(&run.cancel, WHAT, survey(bucket, &keys)).await {
-        Ok(found) => found?,
-        Err(error) => return Err(stop(error).await),
-    };
+    let found = unless_stopped(&run.cancel, WHAT, survey(bucket, &keys)).await?;
     if run.attempts > 1
         && let Some(done) = of_run(bucket, &keys, &found, run).await?
     {
         return Ok(Saved { version: version_of(&done), stats: counted(&done) });
     }
-    with_movers("look at the workspace", async || whole(ground).await).await?;
+    let mut patience = Patience::new("save the workspace");
+    while let Err(trouble) = whole(ground).await {
+        patience.bear(trouble)?;
+    }
     run.step("claiming a version");
     let parent = newest(bucket, &keys, &found).await?;
     let saver = run.request_id.0;
     let base = parent.as_ref().map(|head| head.version);
     let claim = claim(bucket, &keys, &found, saver, base, ground.sandbox.clone()).await?;
     let mut sending = Sending::new(bucket, &keys, claim.version, run);
-    let sent = with_movers("send the workspace", async || {
-        let result = sending.run(ground.mover().await?, base_of(bucket, &keys, base).await).await;
-        if result.is_err() {
-            sending.give_up().await;
+    let sent = loop {
+        match send(&mut sending, ground, base_of(bucket, &keys, base).await).await {
+            Ok(sent) => break sent,
+            Err(trouble) => {
+                sending.give_up().await;
+                patience.bear(trouble)?;
+            }
         }
-        result
-    })
-    .await?;
+    };
     if run.cancel.is_cancelled() {
         return Err(interrupted(WHAT));
     }
@@ -78,6 +75,10 @@ pub async fn save(
     stats.files_processed = head.files;
     stats.duration = start.elapsed();
     Ok(Saved { version: version_of(&head), stats })
+}
+
+async fn send(sending: &mut Sending<'_>, ground: &Ground, base: Option<Manifest>) -> Result<Sent, Trouble> {
+    sending.run(ground.mover().await?, base).await
 }
 
 fn head_of(claim: &Claim, account: &AccountId, note: &str, complete: bool, records: &[Record]) -> Head {

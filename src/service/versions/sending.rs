@@ -439,7 +439,9 @@ impl<'a> Sending<'a> {
         match work {
             Work::Copied(Ok(())) => self.slots[at].state = State::Done,
             // The object isn't what the base said, or the store can't copy it: the mover has it too.
-            Work::Copied(Err(error)) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Exists | ErrorKind::Unsupported) => {
+            Work::Copied(Err(error))
+                if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Exists | ErrorKind::Unsupported) =>
+            {
                 tracing::warn!(%error, "an unchanged file is sent again");
                 self.send(at);
             }

@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 use super::conduit::Gone;
 use crate::{
     api::{ApiError, ErrorCode},
+    core::Untrusted,
     storage::{ErrorKind, StorageError},
 };
 
@@ -24,7 +25,10 @@ impl From<Gone> for Trouble {
     fn from(gone: Gone) -> Self {
         match gone {
             Gone::Broken(why) => Self::Broken(why),
-            Gone::Stopped(why) => Self::Failed(ApiError::failed(format!("the mover in the sandbox stopped: {why}"))),
+            Gone::Stopped(why) => Self::Failed(ApiError::failed(format!(
+                "the mover in the sandbox stopped: {}",
+                Untrusted::new(why).clean_line()
+            ))),
         }
     }
 }
@@ -48,22 +52,36 @@ impl From<StorageError> for ApiError {
     }
 }
 
-/// Does something with a mover, and with another one when that breaks.
-pub async fn with_movers<T>(what: &str, mut once: impl AsyncFnMut() -> Result<T, Trouble>) -> Result<T, ApiError> {
-    let mut broken = 0;
-    loop {
-        match once().await {
-            Ok(done) => return Ok(done),
-            Err(Trouble::Failed(error)) => return Err(error),
-            Err(Trouble::Broken(why)) => {
-                broken += 1;
-                tracing::warn!(what, why, "a mover broke");
-                if broken == MAX_MOVERS {
-                    return Err(ApiError::unavailable(format!("could not {what}: the mover in the sandbox broke: {why}"))
-                        .hint("see whether the sandbox still runs, then try again"));
-                }
-            }
+/// Bears with broken movers, but not for ever.
+pub struct Patience {
+    what: &'static str,
+    broken: u32,
+}
+
+impl Patience {
+    /// For something that movers are needed for (`save the workspace`).
+    pub fn new(what: &'static str) -> Self {
+        Self { what, broken: 0 }
+    }
+
+    /// Whether another mover may go on.
+    ///
+    /// # Errors
+    /// It can't be done, or too many broke.
+    pub fn bear(&mut self, trouble: Trouble) -> Result<(), ApiError> {
+        let why = match trouble {
+            Trouble::Failed(error) => return Err(error),
+            Trouble::Broken(why) => why,
+        };
+        let what = self.what;
+        self.broken += 1;
+        tracing::warn!(what, why, "a mover broke");
+        if self.broken < MAX_MOVERS {
+            return Ok(());
         }
+        let why = Untrusted::new(why).clean_line();
+        Err(ApiError::unavailable(format!("could not {what}: the mover in the sandbox broke: {why}"))
+            .hint("see whether the sandbox still runs, then try again"))
     }
 }
 
@@ -73,14 +91,14 @@ pub fn interrupted(what: &str) -> ApiError {
 }
 
 /// Waits for something, unless it is to stop.
-pub async fn unless_stopped<T>(
+pub async fn unless_stopped<T, E: Into<ApiError>>(
     cancel: &CancellationToken,
     what: &str,
-    work: impl Future<Output = T>,
-) -> Result<T, Trouble> {
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, ApiError> {
     tokio::select! {
         biased;
-        () = cancel.cancelled() => Err(Trouble::Failed(interrupted(what))),
-        done = work => Ok(done),
+        () = cancel.cancelled() => Err(interrupted(what)),
+        done = work => done.map_err(Into::into),
     }
 }
