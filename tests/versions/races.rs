@@ -12,7 +12,7 @@ use sandbank::{
 };
 use tokio::sync::Notify;
 
-use crate::support::{Place, Steps, Tree, Workspace, run, watched};
+use crate::support::{Place, Tree, Workspace, run, watched};
 
 #[tokio::test]
 async fn savers_at_the_same_moment_get_versions_of_their_own() {
@@ -100,7 +100,7 @@ async fn a_save_that_is_stopped_says_so_and_leaves_nothing_listed() {
 async fn a_command_that_is_run_again_after_its_save_was_published_saves_nothing_more() {
     let place = Place::new().await;
     let workspace = Workspace::with(&Tree::files([("a", "one")]));
-    let mut run = Steps::default().run();
+    let mut run = run();
     let first = save_on(&place.bucket, &place.account, &workspace.ground(), "", &run).await.unwrap();
     run.attempts = 2;
     let again = save_on(&place.bucket, &place.account, &workspace.ground(), "", &run).await.unwrap();

@@ -10,7 +10,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::Stdio,
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use futures::FutureExt;
@@ -21,27 +21,51 @@ use sandbank::{
     },
     config::S3Access,
     core::{AccountId, RequestId, Version},
+    engine::s3::{Settings, Store},
     service::{
         run::Run,
         versions::{Conduit, Ground, list_in, restore_on, save_on},
     },
     storage::{Bucket, Keys},
 };
-use tokio::process::Command;
-use tokio_util::sync::CancellationToken;
+use tokio::{net::TcpListener, process::Command};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A store of its own, gone with it.
 pub struct Place {
     pub bucket: Bucket,
     pub account: AccountId,
-    _store: crate::support::store::Running,
+    _dir: tempfile::TempDir,
+    _stop: DropGuard,
 }
 
 impl Place {
     pub async fn new() -> Self {
-        let (store, access) = store::start().await;
+        let dir = tempfile::tempdir().unwrap();
+        let (id, secret, region) = ("AKIATEST".to_owned(), "not so secret".to_owned(), "us-east-1".to_owned());
+        let settings = Settings {
+            dir: dir.path().join("s3"),
+            access_key_id: id.clone(),
+            secret_access_key: secret.clone(),
+            region: region.clone(),
+        };
+        // Other tests fill the same disk.
+        let store = Store::open_with_reserve(settings, 0).await.unwrap();
+        store.make_bucket("bank").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let access = S3Access {
+            bucket: "bank".into(),
+            region: Some(region),
+            endpoint_url: Some(format!("http://{}", listener.local_addr().unwrap())),
+            profile: None,
+            keys: Some((id, secret.into(), None)),
+        };
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        tokio::spawn(async move { store.serve(listener, stopped).await });
         let account = AccountId::new("heron").unwrap();
-        Self { bucket: Bucket::new(access).await.unwrap(), account, _store: store }
+        let bucket = Bucket::new(access).await.unwrap();
+        Self { bucket, account, _dir: dir, _stop: stop.drop_guard() }
     }
 
     pub fn keys(&self) -> Keys {
@@ -76,16 +100,6 @@ impl Place {
                 return keys;
             }
         }
-    }
-}
-
-pub mod store {
-    use super::S3Access;
-
-    pub struct Running;
-
-    pub async fn start() -> (Running, S3Access) {
-        unimplemented!()
     }
 }
 
@@ -231,20 +245,5 @@ impl Tree {
             tree.put(path.as_bytes(), Node::File(content.into(), 0o644));
         }
         tree
-    }
-}
-
-/// Steps that were told, for later.
-#[derive(Clone, Default)]
-pub struct Steps(Arc<Mutex<Vec<String>>>);
-
-impl Steps {
-    pub fn run(&self) -> Run {
-        let steps = self.clone();
-        watched(move |step| steps.0.lock().unwrap().push(step.to_owned()))
-    }
-
-    pub fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
     }
 }

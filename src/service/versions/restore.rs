@@ -78,23 +78,29 @@ pub async fn restore(
             Err(trouble) => trouble,
         };
         if let Err(error) = patience.bear(trouble) {
-            if !dry_run && !began {
-                discard(ground).await;
+            if dry_run || began || !discard(ground).await {
+                return Err(error);
             }
-            return Err(error);
+            // It was stopped a moment too late: the workspace is being changed, and that is finished.
+            began = true;
         }
     }
 }
 
-/// Drops what a restore has collected. That it can't be dropped now hinders nothing later.
-async fn discard(ground: &Ground) {
+/// Drops what a restore has collected; true if it has begun to change the workspace in spite of all. That something
+/// can't be dropped now hinders nothing later.
+async fn discard(ground: &Ground) -> bool {
     let dropped = async {
         let mut mover = ground.mover().await?;
         mover.send(Frame::Discard).await?;
         Ok::<_, Trouble>(mover.next().await?)
     };
-    if let Err(error) = dropped.await {
-        tracing::warn!(?error, "what a restore has collected is left in the workspace's .sandbank");
+    match dropped.await {
+        Ok(Frame::Journal { unfinished }) => unfinished.is_some_and(|u| u.phase == Phase::Apply),
+        other => {
+            tracing::warn!(?other, "what a restore has collected is left in the workspace's .sandbank");
+            false
+        }
     }
 }
 
