@@ -11,7 +11,7 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => "[a-c]{1,2}".prop_map(String::into_bytes),
         1 => "[ %+&#?=.a\n'\"\\\\]{1,8}".prop_map(String::into_bytes),
-        1 => prop::collection::vec(1u8.., 1..8),
+        1 => prop::collection::vec(1u8..=255, 1..8),
         1 => ".sandbank[-a-z]{0,4}".prop_map(String::into_bytes),
         1 => "[ä日\u{7f}\u{85}\u{feff}\u{fffe}]{1,5}".prop_map(String::into_bytes),
         1 => prop::collection::vec(prop_oneof![Just(b'x'), Just(0xff)], 200..255),
@@ -23,7 +23,7 @@ fn tree() -> impl Strategy<Value = Tree> {
     let node = prop_oneof![
         2 => (prop::collection::vec(any::<u8>(), 0..200), 0o600u32..=0o777).prop_map(|(c, m)| Node::File(c, m | 0o600)),
         1 => (0o700u32..=0o777).prop_map(|m| Node::Folder(m | 0o700)),
-        1 => prop::collection::vec(prop_oneof![Just(b'.'), Just(b'/'), 1u8..], 1..20).prop_map(Node::Link),
+        1 => prop::collection::vec(prop_oneof![Just(b'.'), Just(b'/'), 1u8..=255], 1..20).prop_map(Node::Link),
     ];
     let path = prop::collection::vec(name(), 1..4).prop_map(|names| names.join(&b'/'));
     let path = path.prop_filter("not ours", |p| p.split(|b| *b == b'/').next() != Some(b".sandbank"));

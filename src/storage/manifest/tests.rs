@@ -161,7 +161,7 @@ pub(crate) fn tree() -> impl Strategy<Value = Vec<Record>> {
         Just(Node::Folder),
         (any::<[u8; 32]>(), 0u64..=16 << 20).prop_map(file),
         (any::<[u8; 32]>(), 0u64..200 << 20).prop_map(file),
-        prop::collection::vec(1u8.., 1..9).prop_map(|target| Node::Link { target }),
+        prop::collection::vec(1u8..=255, 1..9).prop_map(|target| Node::Link { target }),
     ];
     let meta = (0u32..=0o7777, any::<u32>(), any::<u32>(), any::<i64>());
     prop::collection::vec((path, node, meta, any::<bool>()), 0..12).prop_map(|wanted| {
