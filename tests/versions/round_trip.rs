@@ -85,7 +85,7 @@ async fn only_what_changed_is_sent_again_and_each_version_is_whole_in_its_folder
     assert!(second.version.version > first.version.version);
     let objects = place.objects().await;
     for name in ["a/one", "a/two", "b%25"] {
-        let key = format!("heron/{}/{name}", second.version.version);
+        let key = format!("{}{name}", place.keys().folder(second.version.version));
         assert!(objects.contains(&key), "{key} in {objects:?}");
     }
     place.restore(&workspace.ground(), &first.version.version.to_string()).await.unwrap();
