@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
-    fs,
+    fmt, fs,
     os::unix::{
         ffi::{OsStrExt, OsStringExt},
         fs::{MetadataExt, PermissionsExt, symlink},
@@ -257,8 +257,22 @@ pub fn mover() -> Conduit {
 }
 
 /// A tree by the names of its paths, so that folders come before what is in them.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Tree(pub BTreeMap<Vec<Vec<u8>>, Node>);
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (path, node) in &self.0 {
+            let (what, bytes) = match node {
+                Node::Folder(mode) => (format!("folder {mode:o}"), &[][..]),
+                Node::File(content, mode) => (format!("file {mode:o}"), content.as_slice()),
+                Node::Link(target) => ("link".to_owned(), target.as_slice()),
+            };
+            writeln!(f, "\"{}\" {what} \"{}\"", path.join(&b'/').escape_ascii(), bytes.escape_ascii())?;
+        }
+        Ok(())
+    }
+}
 
 #[derive(Debug, Clone)]
 pub enum Node {

@@ -151,7 +151,7 @@ pub(crate) fn tree() -> impl Strategy<Value = Vec<Record>> {
     let name = prop_oneof![
         "[a-c.%]{1,2}".prop_map(String::into_bytes),
         prop::collection::vec(any::<u8>(), 1..6),
-        ".sandbank[a-b]?".prop_map(String::into_bytes),
+        "\\.sandbank[a-b]?".prop_map(String::into_bytes),
     ];
     let path = prop::collection::vec(name, 1..4).prop_map(|names| names.join(&b'/'));
     let file = |(d, size): ([u8; 32], u64)| {
