@@ -4,6 +4,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 pub mod jail;
 pub mod keeper;
+mod proxy;
 pub mod s3;
 pub mod settings;
 pub mod spec;
