@@ -15,7 +15,6 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use reqwest::Url;
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::http::{Body, strip_hop, text};
@@ -39,7 +38,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The keys of one command, and where they may go.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Keys {
     values: BTreeMap<String, String>,
     base: String,
@@ -79,6 +78,19 @@ impl Keys {
         }
         env.insert(SOCKET.to_owned(), ExecSpec::key_socket_path(exec_id));
         Ok(Some(Self { values, base }))
+    }
+
+    /// As values to be encrypted.
+    pub fn to_values(&self) -> BTreeMap<String, String> {
+        let mut values = self.values.clone();
+        values.insert(BASE.to_owned(), self.base.clone());
+        values
+    }
+
+    /// From such values.
+    pub fn from_values(mut values: BTreeMap<String, String>) -> Self {
+        let base = values.remove(BASE).unwrap_or_else(|| PUBLIC.to_owned());
+        Self { values, base }
     }
 
     /// Takes the keys out of an environment that gets nothing instead.

@@ -134,6 +134,11 @@ impl Outside {
         served.keys.entry(exec_id.to_owned()).or_insert_with(|| (Arc::new(keys), None));
     }
 
+    /// Whether a command's keys are known but its socket is not served yet.
+    pub fn misses(&self, exec_id: &str) -> bool {
+        self.served().keys.get(exec_id).is_some_and(|(_, served)| served.is_none())
+    }
+
     /// The command has ended: nothing of it is sent any more.
     pub fn forget_keys(&self, exec_id: &str) {
         self.served().keys.remove(exec_id);

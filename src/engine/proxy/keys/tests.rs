@@ -61,6 +61,7 @@ fn a_command_gets_a_dummy_and_a_socket_for_its_key() {
     let kept = Keys::withhold(&mut given, &names, "e1").unwrap().unwrap();
     assert_eq!(kept, keys("ANTHROPIC_API_KEY", "http://127.0.0.1:9/x"));
     assert!(!format!("{kept:?}").contains(REAL));
+    assert_eq!(Keys::from_values(kept.to_values()), kept);
     assert_eq!(
         given,
         env(&[
