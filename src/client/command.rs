@@ -8,6 +8,15 @@ use crate::{
     core::RequestId,
 };
 
+/// What is to be followed.
+#[derive(Debug, Clone, Copy)]
+pub enum Order<'a> {
+    /// Handed over, unless the server has it.
+    New(&'a CommandRequest),
+    /// The server has it already: only its id and account count.
+    Known(&'a CommandRequest),
+}
+
 impl Client {
     /// Has a command done and gives its end; `seen` gets the account's events meanwhile. Each message of `interrupts`
     /// asks for a stop, after which the end is still waited for. When the server dies, the next one is given the same
@@ -17,10 +26,11 @@ impl Client {
     /// It can't be taken; or it was interrupted before it was handed over.
     pub async fn run(
         &self,
-        request: &CommandRequest,
+        order: Order<'_>,
         interrupts: &mut mpsc::Receiver<()>,
         mut seen: impl FnMut(&Published),
     ) -> Result<CommandAnswer, ApiError> {
+        let (Order::New(request) | Order::Known(request)) = order;
         let id = request.request_id;
         let mut events = self.follow(request.account.clone());
         let mut known: Option<CommandAnswer> = None;
@@ -37,7 +47,12 @@ impl Client {
             };
             match message {
                 // Only now: what the command does can't be missed any more.
-                Follow::Connected => known = Some(self.submit(request).await?),
+                Follow::Connected => {
+                    known = Some(match order {
+                        Order::New(request) => self.submit(request).await?,
+                        Order::Known(_) => self.command(id).await?,
+                    });
+                }
                 Follow::Published(published) => {
                     seen(&published);
                     if ends(&published, id) {

@@ -20,9 +20,10 @@ use std::{
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+pub use command::Order;
 pub use events::{Events, Follow};
 pub use exec::{ExecControl, ExecIo, ExecOutput};
-pub use start::{find, stopped};
+pub use start::{announced, engine_status, find, stopped};
 
 use self::http::{Call, Trouble};
 use crate::{

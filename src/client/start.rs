@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::{
-        ApiError, BUILD, Hello, PROTOCOL, ServerFile, ServerStatus, StartReport, Stop, VERSION, Welcome,
+        ApiError, BUILD, EngineStatus, Hello, PROTOCOL, ServerFile, ServerStatus, StartReport, Stop, VERSION, Welcome,
         hello::is_override,
     },
     config::DataDir,
@@ -37,13 +37,28 @@ const LOOK: Duration = Duration::from_millis(10);
 /// # Errors
 /// It is there and can't answer.
 pub async fn find(data: &DataDir) -> Result<Option<(ServerFile, ServerStatus)>, ApiError> {
-    let Some(file) = read(data) else { return Ok(None) };
+    let Some(file) = announced(data) else { return Ok(None) };
     let status = async { http::json(http::send(&file.socket, None, &Call::get("/v1/status")).await?).await };
     match status.await {
         Ok(status) => Ok(Some((file, status))),
         Err(Trouble::Gone(_)) => Ok(None),
         Err(Trouble::Api(error)) => Err(error),
         Err(Trouble::Stranger) => Err(ApiError::failed("the server wants a hello before it says how it is")),
+    }
+}
+
+/// The engine of the server that runs for a data dir, without starting either.
+///
+/// # Errors
+/// The server is there and can't answer.
+pub async fn engine_status(data: &DataDir) -> Result<EngineStatus, ApiError> {
+    let Some(file) = announced(data) else { return Ok(EngineStatus::default()) };
+    let call = Call::get("/v1/engine/status");
+    let status = async { http::json(http::send(&file.socket, None, &call).await?).await };
+    match status.await {
+        Ok(status) => Ok(status),
+        Err(Trouble::Gone(_) | Trouble::Stranger) => Ok(EngineStatus::default()),
+        Err(Trouble::Api(error)) => Err(error),
     }
 }
 
@@ -72,7 +87,7 @@ pub async fn stopped(data: &DataDir) -> Result<Option<ServerFile>, ApiError> {
 pub(super) async fn connect(options: &Options, hello: &Hello) -> Result<Session, ApiError> {
     let deadline = Instant::now() + START_TIMEOUT;
     loop {
-        if let Some(file) = read(&options.data)
+        if let Some(file) = announced(&options.data)
             && let Some(welcome) = greet(&file, hello).await?
         {
             let ours = Side { version: VERSION, build: BUILD, protocol: PROTOCOL };
@@ -157,7 +172,7 @@ async fn launch(options: &Options) -> Result<StartReport, ApiError> {
 }
 
 /// `server.json`, if there is one that can be read. Truth is the lock; this only says where to look.
-pub(crate) fn read(data: &DataDir) -> Option<ServerFile> {
+pub fn announced(data: &DataDir) -> Option<ServerFile> {
     serde_json::from_slice(&fs::read(data.server_file()).ok()?).ok()
 }
 
