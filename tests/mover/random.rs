@@ -57,7 +57,7 @@ fn make(root: &Path, path: &[u8], thing: &Thing) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]
     fn a_restore_over_any_tree_gives_exactly_the_version(a in thing(), b in thing()) {
         let (from, to, store) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Store::start());

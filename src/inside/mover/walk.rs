@@ -256,7 +256,7 @@ mod tests {
         let root = Arc::new(Root::open(dir.path().as_os_str().as_bytes()).unwrap());
         let all = paths(Walk::new(root.clone()).unwrap());
         assert!(all.is_sorted_by(|a, b| compare(a.as_bytes(), b.as_bytes()).is_lt()));
-        assert_eq!(all.len(), 67);
+        assert_eq!(all.len(), 65);
         for (names, held, open) in [(1, 0, 1), (3, 2, 2), (7, 10, 1)] {
             let mut walk = Walk::new(root.clone()).unwrap();
             walk.limits = Limits { names, held, open };
