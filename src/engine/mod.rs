@@ -2,11 +2,16 @@
 
 use std::{
     ffi::OsString,
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt,
     path::PathBuf,
     process::ExitCode,
     sync::{Arc, PoisonError, RwLock},
 };
 
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+mod access;
 mod checks;
 mod grpc;
 mod images;
@@ -51,27 +56,64 @@ pub(in crate::engine) struct Shared {
     pub ids: spec::IdMap,
     pub state: state::State,
     pub tokens: grpc::auth::Tokens,
+    pub answers: grpc::answers::Answers,
+    pub activity: Arc<grpc::Activity>,
     pub images: images::Images,
     pub volumes: volumes::Volumes,
     pub mounts: grpc::mounts::Mounts,
     pub secrets: grpc::secrets::Secrets,
     pub sandboxes: sandboxes::Sandboxes,
-    pub claude: RwLock<Option<PathBuf>>,
+    pub claude: images::Claude,
 }
 
 /// A running engine.
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
+    stop: CancellationToken,
+    serving: TaskTracker,
 }
+
+/// Folders of a data dir's engine.
+const FOLDERS: [&str; 7] = ["sandboxes", "scratch", "volumes", "mounts", "blobs", "layers", "builds"];
 
 impl Engine {
     /// Opens the state, finds the keepers of an earlier engine again, binds both ports and serves.
     ///
     /// # Errors
     /// A sentence that says what to do.
-    pub async fn start(_settings: Settings) -> Result<Self, EngineError> {
-        Err(EngineError::new("the engine is not there yet"))
+    pub async fn start(settings: Settings) -> Result<Self, EngineError> {
+        for folder in FOLDERS.iter().map(|name| settings.dir.join(name)).chain([settings.cache.clone()]) {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+            made.map_err(|e| EngineError::new(format!("cannot make {}: {e}", folder.display())))?;
+        }
+        checks::file_system(&settings.dir).map_err(EngineError::new)?;
+        let ids = jail::choose(&settings.cache, &settings.data_dir).map_err(EngineError::new)?;
+        let bound = access::bind(&settings).await?;
+        let key = access::key(&settings.dir)?;
+        let state = state::State::open(&settings.dir.join("engine.db"))?;
+        let claude = images::Claude::new(RwLock::new(settings.claude.clone()));
+        let program = settings.program.clone();
+        let shared = Arc::new(Shared {
+            tokens: grpc::auth::Tokens::new(access::derive(&key, "tokens")),
+            answers: grpc::answers::Answers::open(state.clone()).await?,
+            activity: Arc::default(),
+            images: images::Images::new(state.clone(), &settings, &ids, Arc::clone(&claude)),
+            volumes: volumes::Volumes::new(state.clone(), settings.dir.join("volumes"), program, ids.clone()),
+            mounts: grpc::mounts::Mounts::new(state.clone(), settings.dir.join("mounts")),
+            secrets: grpc::secrets::Secrets::open(state.clone(), access::derive(&key, "secrets")).await?,
+            sandboxes: sandboxes::Sandboxes::open(&settings).await?,
+            access: bound.access,
+            settings,
+            ids,
+            state,
+            claude,
+        });
+        images::clean(&shared).await.map_err(|e| EngineError::new(format!("cannot clean up old builds: {e}")))?;
+        sandboxes::Sandboxes::recover(&shared).await?;
+        let (stop, serving) = (CancellationToken::new(), TaskTracker::new());
+        serving.spawn(grpc::serve(Arc::clone(&shared), bound.modal, stop.clone()));
+        Ok(Self { shared, stop, serving })
     }
 
     /// Where it listens, and what it asks callers for.
@@ -86,11 +128,22 @@ impl Engine {
 
     /// Programs other than the server itself that were active in the last minute, and sandboxes that run.
     pub fn busy(&self) -> usize {
-        self.shared.sandboxes.running()
+        self.shared.activity.count() + self.shared.sandboxes.running()
     }
 
     /// Stops serving; keepers and sandboxes go on.
-    pub async fn stop(self) {}
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.serving.close();
+        self.serving.wait().await;
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.shared.sandboxes.stop();
+    }
 }
 
 /// Entry of the engine's small processes (`engine keep DIR`, `engine helper …`).
@@ -98,7 +151,11 @@ pub fn small(args: &[OsString]) -> ExitCode {
     let word = |i: usize| args.get(i).and_then(|a| a.to_str()).unwrap_or_default();
     match (word(0), word(1)) {
         ("keep", _) => keeper::main(&args[1..]),
-        ("helper", word) => jail::helper::words(word, args.get(2..).unwrap_or_default()).unwrap_or(ExitCode::from(2)),
+        ("helper", word) => {
+            let rest = args.get(2..).unwrap_or_default();
+            let done = jail::helper::words(word, rest).or_else(|| images::skeleton::words(word, rest));
+            done.unwrap_or(ExitCode::from(2))
+        }
         _ => ExitCode::from(2),
     }
 }
