@@ -29,10 +29,10 @@ use crate::{
             sandbox_get_command_router_access_request::Target,
         },
         task_command_router::{
-            TaskExecPollRequest, TaskExecStartRequest, TaskExecStderrConfig, TaskExecStdinWriteRequest,
-            TaskExecStdioFileDescriptor, TaskExecStdioReadRequest, TaskExecStdoutConfig, TaskExecWaitRequest,
-            TaskReloadVolumesRequest, task_command_router_client::TaskCommandRouterClient, task_exec_poll_response,
-            task_exec_wait_response,
+            SandboxStdioFileDescriptor, SandboxStdioReadV2Request, TaskExecPollRequest, TaskExecStartRequest,
+            TaskExecStderrConfig, TaskExecStdinWriteRequest, TaskExecStdioFileDescriptor, TaskExecStdioReadRequest,
+            TaskExecStdoutConfig, TaskExecWaitRequest, TaskReloadVolumesRequest,
+            task_command_router_client::TaskCommandRouterClient, task_exec_poll_response, task_exec_wait_response,
         },
     },
 };
@@ -45,6 +45,9 @@ const INPUT_PIECE: usize = 256 << 10;
 
 /// Breaks of an output stream in a row before it is given up; each chunk that comes counts from the start again.
 const MAX_BREAKS: u32 = 10;
+
+/// A first command that says nothing for so long has said what there is to read now.
+const QUIET: Duration = Duration::from_millis(300);
 
 /// A token with less than this to live may be why a call was refused: a new one is got, once.
 const LEAST_LIFE: Duration = Duration::from_secs(30);
@@ -398,6 +401,63 @@ impl Reading {
                 }
             }
         }
+    }
+}
+
+impl Sandbox {
+    /// What its first command wrote and writes, both streams as they come: until its end, or only what is there
+    /// without `follow`. A broken connection is mended at the byte where it broke.
+    pub fn logs(&self, follow: bool) -> impl Stream<Item = Result<Bytes, ModalError>> + Send + use<> {
+        let read = |fd| {
+            let state = (self.clone(), fd, 0_u64, 0_u32);
+            futures::stream::try_unfold(state, move |(sandbox, fd, mut offset, mut breaks)| async move {
+                // Each answer is asked for by its offset: what a first command says comes seldom.
+                loop {
+                    match sandbox.log_piece(fd, offset, follow).await {
+                        Ok(Some(bytes)) => {
+                            offset += bytes.len() as u64;
+                            return Ok(Some((bytes, (sandbox, fd, offset, 0))));
+                        }
+                        Ok(None) => return Ok(None),
+                        Err(error) if error.kind == ErrorKind::Unavailable && breaks < MAX_BREAKS => {
+                            breaks += 1;
+                            sleep(Duration::from_millis(10) * 2_u32.pow(breaks)).await;
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+            })
+        };
+        futures::stream::select(Box::pin(read(StdioFd::Out)), Box::pin(read(StdioFd::Err)))
+    }
+
+    /// The next piece of a stream of the first command.
+    async fn log_piece(&self, fd: StdioFd, offset: u64, follow: bool) -> Result<Option<Bytes>, ModalError> {
+        let action = "read the sandbox's output";
+        let way = self.way(action).await?;
+        let descriptor = match fd {
+            StdioFd::Out => SandboxStdioFileDescriptor::Stdout,
+            StdioFd::Err => SandboxStdioFileDescriptor::Stderr,
+        };
+        let mut request =
+            Request::new(SandboxStdioReadV2Request { task_id: way.task, offset, file_descriptor: descriptor.into() });
+        router_headers(request.metadata_mut(), &way.jwt);
+        let mut client = way.client;
+        let piece = async {
+            let mut stream = client.sandbox_stdio_read_v2(request).await?.into_inner();
+            loop {
+                match stream.message().await? {
+                    Some(piece) if piece.data.is_empty() => {}
+                    other => return Ok::<_, Status>(other.map(|p| p.data)),
+                }
+            }
+        };
+        let outcome = match follow {
+            true => piece.await,
+            // The other side doesn't say that there is nothing yet; it only waits.
+            false => tokio::time::timeout(QUIET, piece).await.unwrap_or(Ok(None)),
+        };
+        outcome.map_err(|status| ModalError::from_status(action, &status))
     }
 }
 
