@@ -218,7 +218,6 @@ impl Inner {
                 let found = self.find(client, &request.account, request.profile, &sandbox).await?;
                 found.must_run()?;
                 let place = self.places.place(request.profile, &client.env).await?;
-                self.commit(&found.sandbox, &[found.workspace()]).await;
                 let saved = versions::save(&place, &found.sandbox, &request.account, &note, run).await?;
                 let event = EventBody::Version { version: saved.version.clone() };
                 Ok(Outcome::of(&saved)?.with(vec![event]))
@@ -246,11 +245,6 @@ impl Inner {
         let found = self.find(client, &request.account, request.profile, sandbox).await?;
         found.must_run()?;
         let place = self.places.place(request.profile, &client.env).await?;
-        let changes = versions::restore(&place, &found.sandbox, &request.account, version, dry_run, run).await?;
-        if !dry_run {
-            self.commit(&found.sandbox, &[found.workspace()]).await;
-            self.show_others(&place.modal, &found, run).await?;
-        }
-        Ok(changes)
+        versions::restore(&place, &found.sandbox, &request.account, version, dry_run, run).await
     }
 }

@@ -20,7 +20,7 @@ mod exec;
 mod names;
 pub mod place;
 mod places;
-mod run;
+pub mod run;
 mod sandboxes;
 mod shim;
 pub mod versions;

@@ -7,13 +7,7 @@ use std::{
 };
 
 use super::place::{LocalPlace, Place};
-use crate::{
-    api::{ApiError, ErrorCode},
-    config::{Config, S3Access},
-    core::Profile,
-    modal::Modal,
-    storage::{Bucket, ErrorKind},
-};
+use crate::{api::ApiError, config::Config, core::Profile, modal::Modal, storage::Bucket};
 
 /// Different environments that are remembered. Each is another set of keys; nobody has so many, and one that is
 /// forgotten is read again.
@@ -97,7 +91,7 @@ impl Places {
             Profile::Local => {
                 let access = self.local.access().await?.s3;
                 let key = Env::from([("url".to_owned(), access.endpoint_url.clone().unwrap_or_default())]);
-                cached(&self.buckets, key, || bucket(access)).await?
+                cached(&self.buckets, key, async || Ok(Bucket::new(access).await?)).await?
             }
             Profile::Modal => {
                 let key = part(env, "AWS_");
@@ -105,22 +99,11 @@ impl Places {
                 cached(&self.buckets, key, async move || {
                     let access = tokio::task::spawn_blocking(move || config.access(&env));
                     let access = access.await.map_err(|e| ApiError::failed(e.to_string()))?.map_err(missing)?;
-                    bucket(access).await
+                    Ok(Bucket::new(access).await?)
                 })
                 .await?
             }
         };
         Ok(Place { profile, modal, bucket })
     }
-}
-
-async fn bucket(access: S3Access) -> Result<Bucket, ApiError> {
-    Bucket::new(access).await.map_err(|error| {
-        let code = match error.kind {
-            ErrorKind::NotFound | ErrorKind::NotConfigured | ErrorKind::Denied => ErrorCode::NotConfigured,
-            ErrorKind::Unavailable => ErrorCode::Unavailable,
-            _ => ErrorCode::Failed,
-        };
-        ApiError::new(code, error.to_string()).hint(error.hint())
-    })
 }

@@ -215,19 +215,6 @@ impl Inner {
             .hint("start another with `sandbank sandbox create`; the workspace is still there")
     }
 
-    /// Shows the other sandboxes on a volume what was committed to it.
-    pub(super) async fn show_others(&self, modal: &Modal, changed: &Found, run: &Run) -> Result<(), ApiError> {
-        let Some(row) = &changed.row else { return Ok(()) };
-        for other in self.store.sandboxes(&row.config.account_id, row.profile).await? {
-            let shares = is_live(other.status) && other.config.volume() == row.config.volume();
-            let Some(id) = other.sandbox_id.filter(|id| shares && *id != changed.info.sandbox_id) else { continue };
-            if let Err(error) = self.sandbox_client(modal, &id).reload_volumes().await {
-                run.step(&format!("{} does not see it yet: {error}", other.name));
-            }
-        }
-        Ok(())
-    }
-
     pub(super) async fn detail(
         &self,
         client: &ClientEnv,
@@ -432,7 +419,6 @@ impl Inner {
         if save {
             found.must_run()?;
             let place = self.places.place(request.profile, &client.env).await?;
-            self.commit(&found.sandbox, &[found.workspace()]).await;
             let done = versions::save(&place, &found.sandbox, &request.account, "before its end", run).await?;
             events.push(EventBody::Version { version: done.version.clone() });
             saved = Some(done);

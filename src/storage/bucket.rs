@@ -15,11 +15,14 @@ use aws_credential_types::{
 use aws_sdk_s3::{
     Client,
     config::{
-        Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+        Builder, ConfigBag, Intercept, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+        RuntimeComponents,
         endpoint::{DefaultResolver, Params, ResolveEndpoint},
+        interceptors::BeforeTransmitInterceptorContextMut,
         retry::RetryConfig,
         timeout::TimeoutConfig,
     },
+    error::BoxError,
     primitives::ByteStream,
     types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart},
 };
@@ -48,6 +51,28 @@ const NO_REGION: &str = "us-east-1";
 
 /// Heads of manifests that are kept: 2 KiB each at most, and more than anybody's versions.
 const MAX_HEADS: usize = 20_000;
+
+/// Says who asks. The engine's store tells its own server from other programs by it.
+#[derive(Debug)]
+struct OurName;
+
+impl Intercept for OurName {
+    fn name(&self) -> &'static str {
+        "OurName"
+    }
+
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // Not signed, so it may be set last.
+        let name = concat!("sandbank/", env!("CARGO_PKG_VERSION"));
+        context.request_mut().headers_mut().insert("user-agent", name);
+        Ok(())
+    }
+}
 
 /// A bucket of versions, with keys of its own. Cheap to clone.
 #[derive(Clone)]
@@ -165,6 +190,7 @@ impl Bucket {
             .credentials_provider(credentials.clone())
             .region(Region::new(region.clone()))
             .interceptor(clock.clone())
+            .interceptor(OurName)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build())
             // Checksums are ours (SHA-256); the SDK's own trailers are more than some stores can read.

@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod plan;
 pub mod presign;
 pub mod survey;
+pub mod upload;
 pub mod version;
 
 pub use bucket::{Bucket, Listed, Page, UploadedPart};

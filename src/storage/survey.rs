@@ -149,9 +149,10 @@ pub(super) fn check_head(keys: &Keys, version: VersionId, head: &Head, action: &
 /// # Errors
 /// The store can't be reached.
 pub async fn heads(bucket: &Bucket, keys: &Keys, survey: &Survey) -> Result<Vec<Head>, StorageError> {
-    stream::iter(survey.manifests())
+    let manifests: Vec<_> = survey.manifests().map(|(version, object)| (version, object.clone())).collect();
+    stream::iter(manifests)
         .map(|(version, object)| async move {
-            match head(bucket, keys, version, object).await {
+            match head(bucket, keys, version, &object).await {
                 Err(error) if matches!(error.kind, ErrorKind::Damaged | ErrorKind::NotFound) => {
                     tracing::warn!(%version, %error, "a version is left out of the list");
                     Ok(None)

@@ -1,6 +1,6 @@
 //! One version: its tree read, or its manifest written.
 
-use std::io;
+use std::{collections::HashMap, io};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest as _, Sha256};
@@ -58,6 +58,34 @@ pub async fn publish(bucket: &Bucket, keys: &Keys, head: &Head, records: &[Recor
         }
         other => other,
     }
+}
+
+/// Looks whether the store has each file of a version of its own folder, in one list, and notes the ETags. What the
+/// mover said about it counts for nothing: only requests with the right length and digest could make these objects.
+///
+/// # Errors
+/// A file isn't there, or the list's.
+pub async fn stored(
+    bucket: &Bucket,
+    keys: &Keys,
+    version: VersionId,
+    records: &mut [Record],
+) -> Result<(), StorageError> {
+    let action = format!("check the files of version {version}");
+    let objects = all(bucket, &action, &keys.folder(version), false).await?.objects;
+    let mut there: HashMap<String, (u64, String)> =
+        objects.into_iter().map(|object| (object.key, (object.size, object.etag))).collect();
+    for record in records {
+        let (Some(key), Some(content)) = (record.key(keys), record.content()) else { continue };
+        match there.remove(&key) {
+            Some((size, etag)) if size == content.size => record.etag = etag,
+            _ => {
+                let message = format!("the store doesn't have {key:?} as it was sent");
+                return Err(StorageError::new(ErrorKind::Damaged, &action, message));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The tree of a version that another tool made, from the keys of its objects. Such objects have no digest that a

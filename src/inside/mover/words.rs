@@ -3,6 +3,8 @@
 
 use std::{fmt, ops::Range};
 
+use serde::{Deserialize, Serialize};
+
 /// The version of these words, in `Hello` and `Ready`.
 pub const PROTOCOL: u32 = 1;
 
@@ -142,16 +144,17 @@ impl fmt::Debug for Request {
 }
 
 /// How far a restore has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// It collects; the workspace is untouched.
     Stage,
-    /// Everything is there; the workspace is being changed.
+    /// Everything was there, and the workspace is being changed: it may be mixed.
     Apply,
 }
 
-/// A restore that didn't end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A restore that didn't end; also the form of its journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unfinished {
     /// The version that it restores.
     pub target: u64,
