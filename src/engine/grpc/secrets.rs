@@ -76,6 +76,9 @@ impl Secrets {
     }
 
     /// Nonce and ciphertext. The id goes in, so that rows can't be exchanged.
+    ///
+    /// # Errors
+    /// No randomness.
     pub fn seal(&self, secret_id: &str, values: &BTreeMap<String, String>) -> Result<Vec<u8>, Status> {
         let nonce: [u8; NONCE] = random::bytes()?;
         let text = serde_json::to_vec(values).map_err(|e| Status::internal(e.to_string()))?;
@@ -86,7 +89,7 @@ impl Secrets {
         Ok([&nonce[..], &sealed].concat())
     }
 
-    /// What [`Self::seal`] sealed for the same id; nothing when the key file isn't the one it was sealed under.
+    /// What [`Self::seal`] made for the same id; `None` with another key or id.
     pub fn unseal(&self, secret_id: &str, sealed: &[u8]) -> Option<BTreeMap<String, String>> {
         let (nonce, text) = sealed.split_first_chunk::<NONCE>()?;
         let payload = Payload { msg: text, aad: secret_id.as_bytes() };

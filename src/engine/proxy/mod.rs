@@ -32,7 +32,10 @@ use tokio_util::{
     sync::{CancellationToken, DropGuard},
 };
 
-use super::keeper::{KeeperError, KeeperHandle, Listener};
+use super::{
+    Shared,
+    keeper::{KeeperError, KeeperHandle, Listener},
+};
 
 /// Port of the HTTP proxy on 127.0.0.1 inside: the one that people expect.
 pub const PORT: u16 = 3128;
@@ -107,9 +110,12 @@ impl Door {
     }
 }
 
-/// Serves the listening sockets that a sandbox has now.
-pub async fn attach(keeper: &KeeperHandle, who: &str, upstream: &Upstream) -> Result<Outside, KeeperError> {
-    let outside = Outside::new(who, upstream);
+/// Serves the listening sockets that a keeper has now, under a name for the log.
+///
+/// # Errors
+/// The keeper's.
+pub async fn attach(shared: &Shared, keeper: &KeeperHandle, who: &str) -> Result<Outside, KeeperError> {
+    let outside = Outside::new(who, shared.sandboxes.upstream());
     outside.pick_up(keeper).await?;
     Ok(outside)
 }
