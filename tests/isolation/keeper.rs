@@ -170,10 +170,12 @@ async fn a_terminal_is_one_with_its_size_and_name() {
         assert!(done.out.contains(part), "{part:?} is missing in {:?}", done.out);
     }
     assert_eq!(done.err, "");
-    // ^C reaches the foreground process only by a terminal.
-    let mut sleeper = command(&["sleep", "600"]);
+    // ^C reaches the foreground process only by a terminal, and only once that is its own.
+    let mut sleeper = sh("echo ready; exec sleep 600");
     sleeper.pty = Some((24, 80));
     sandbox.handle.exec(&sleeper).await.unwrap();
+    let mut out = Box::pin(sandbox.handle.output(&sleeper.exec_id, OutputFd::Out, 0));
+    soon("its word", out.next()).await.unwrap().unwrap();
     sandbox.handle.write_stdin(&sleeper.exec_id, 0, b"\x03", false).await.unwrap();
     assert_eq!(sandbox.done(&sleeper.exec_id).await.end, ExecEnd::Signal(2));
 }

@@ -10,10 +10,14 @@ use std::{
             net::{SocketAddr, UnixListener},
         },
     },
+    path::Path,
     process::{Child, Command},
 };
 
-use sandbank::engine::spec::{Bind, ExecEnd, IdMode};
+use sandbank::engine::{
+    jail::make_dir,
+    spec::{Bind, ExecEnd, IdMode},
+};
 
 use crate::place::{Place, processes_with, until};
 
@@ -140,7 +144,12 @@ async fn links_that_an_image_brings_lead_nowhere_outside() {
     let base = place.path("base");
     let inside = target.display().to_string();
     let inside = inside.trim_start_matches('/');
-    fs::create_dir_all(base.join(inside)).unwrap();
+    // Of the sandboxes' ids, each of them: overlayfs takes no folder up that belongs to another.
+    let mut there = base.clone();
+    for name in Path::new(inside) {
+        there.push(name);
+        make_dir(&place.ids, &there).unwrap();
+    }
     symlink(&target, base.join("absolute")).unwrap();
     symlink(format!("{}{inside}", "../".repeat(40)), base.join("relative")).unwrap();
     symlink("/nowhere/heron", base.join("dangling")).unwrap();
