@@ -1,0 +1,1 @@
+//! The command router: exec and its bytes.

@@ -1,0 +1,1 @@
+-- The table of sandboxes; run at each start, so every statement is IF NOT EXISTS.
