@@ -142,6 +142,7 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.stop.cancel();
+        self.shared.sandboxes.stop();
     }
 }
 

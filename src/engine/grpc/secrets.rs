@@ -76,7 +76,10 @@ impl Secrets {
     }
 
     /// Nonce and ciphertext. The id goes in, so that rows can't be exchanged.
-    fn seal(&self, secret_id: &str, values: &BTreeMap<String, String>) -> Result<Vec<u8>, Status> {
+    ///
+    /// # Errors
+    /// No randomness.
+    pub fn seal(&self, secret_id: &str, values: &BTreeMap<String, String>) -> Result<Vec<u8>, Status> {
         let nonce: [u8; NONCE] = random::bytes()?;
         let text = serde_json::to_vec(values).map_err(|e| Status::internal(e.to_string()))?;
         let sealed = self
@@ -86,7 +89,8 @@ impl Secrets {
         Ok([&nonce[..], &sealed].concat())
     }
 
-    fn unseal(&self, secret_id: &str, sealed: &[u8]) -> Option<BTreeMap<String, String>> {
+    /// What [`Self::seal`] made for the same id; `None` with another key or id.
+    pub fn unseal(&self, secret_id: &str, sealed: &[u8]) -> Option<BTreeMap<String, String>> {
         let (nonce, text) = sealed.split_first_chunk::<NONCE>()?;
         let payload = Payload { msg: text, aad: secret_id.as_bytes() };
         serde_json::from_slice(&self.cipher.decrypt(&(*nonce).into(), payload).ok()?).ok()
