@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{Stream, future::BoxFuture};
+use futures::{Stream, StreamExt, TryStreamExt, future::BoxFuture, stream::BoxStream};
 use tokio::{sync::Mutex, time::sleep};
 use tonic::{Code, Request, Response, Status, metadata::MetadataMap, transport::Channel};
 
@@ -338,44 +338,87 @@ fn router_headers(to: &mut MetadataMap, jwt: &str) {
     put(to, "authorization", &format!("Bearer {jwt}"));
 }
 
+/// Whose output is read.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    /// A command's.
+    Exec(ExecId),
+    /// The sandbox's first command's.
+    First,
+}
+
+type Pieces = BoxStream<'static, Result<Bytes, Status>>;
+
 /// Where reading output is.
 struct Reading {
-    exec: Exec,
+    sandbox: Sandbox,
+    source: Source,
     fd: StdioFd,
     offset: u64,
     breaks: u32,
     renewed: bool,
-    stream: Option<tonic::Streaming<crate::proto::task_command_router::TaskExecStdioReadResponse>>,
+    stream: Option<Pieces>,
 }
 
 impl Reading {
+    fn stream(
+        sandbox: &Sandbox,
+        source: Source,
+        fd: StdioFd,
+        offset: u64,
+    ) -> impl Stream<Item = Result<Bytes, ModalError>> + Send + use<> {
+        let sandbox = sandbox.clone();
+        let reading = Self { sandbox, source, fd, offset, breaks: 0, renewed: false, stream: None };
+        futures::stream::try_unfold(reading, async |mut reading| {
+            Ok(reading.next().await?.map(|bytes| (bytes, reading)))
+        })
+    }
+
+    async fn open(&self, way: Way) -> Result<Pieces, Status> {
+        let mut client = way.client;
+        let (task_id, offset) = (way.task, self.offset);
+        match self.source {
+            Source::Exec(id) => {
+                let file_descriptor = match self.fd {
+                    StdioFd::Out => TaskExecStdioFileDescriptor::Stdout.into(),
+                    StdioFd::Err => TaskExecStdioFileDescriptor::Stderr.into(),
+                };
+                let exec_id = id.to_string();
+                let mut request = Request::new(TaskExecStdioReadRequest { task_id, exec_id, offset, file_descriptor });
+                router_headers(request.metadata_mut(), &way.jwt);
+                Ok(client.task_exec_stdio_read(request).await?.into_inner().map_ok(|piece| piece.data).boxed())
+            }
+            Source::First => {
+                let file_descriptor = match self.fd {
+                    StdioFd::Out => SandboxStdioFileDescriptor::Stdout.into(),
+                    StdioFd::Err => SandboxStdioFileDescriptor::Stderr.into(),
+                };
+                let mut request = Request::new(SandboxStdioReadV2Request { task_id, offset, file_descriptor });
+                router_headers(request.metadata_mut(), &way.jwt);
+                Ok(client.sandbox_stdio_read_v2(request).await?.into_inner().map_ok(|piece| piece.data).boxed())
+            }
+        }
+    }
+
     async fn next(&mut self) -> Result<Option<Bytes>, ModalError> {
-        let action = "read the command's output";
+        let action = match self.source {
+            Source::Exec(_) => "read the command's output",
+            Source::First => "read the sandbox's output",
+        };
         loop {
             let outcome = match &mut self.stream {
-                Some(stream) => stream.message().await,
+                Some(stream) => stream.try_next().await,
                 None => {
-                    let way = self.exec.sandbox.way(action).await?;
-                    let descriptor = match self.fd {
-                        StdioFd::Out => TaskExecStdioFileDescriptor::Stdout,
-                        StdioFd::Err => TaskExecStdioFileDescriptor::Stderr,
-                    };
-                    let mut request = Request::new(TaskExecStdioReadRequest {
-                        task_id: way.task,
-                        exec_id: self.exec.id.to_string(),
-                        offset: self.offset,
-                        file_descriptor: descriptor.into(),
-                    });
-                    router_headers(request.metadata_mut(), &way.jwt);
-                    let mut client = way.client;
-                    match client.task_exec_stdio_read(request).await {
-                        Ok(response) => {
-                            self.stream = Some(response.into_inner());
+                    let way = self.sandbox.way(action).await?;
+                    let jwt = way.jwt.clone();
+                    match self.open(way).await {
+                        Ok(stream) => {
+                            self.stream = Some(stream);
                             continue;
                         }
                         Err(status) if status.code() == Code::Unauthenticated && !self.renewed => {
                             self.renewed = true;
-                            self.exec.sandbox.renew(&way.jwt).await;
+                            self.sandbox.renew(&jwt).await;
                             continue;
                         }
                         Err(status) => Err(status),
@@ -383,11 +426,11 @@ impl Reading {
                 }
             };
             match outcome {
-                Ok(Some(chunk)) => {
-                    self.offset += chunk.data.len() as u64;
+                Ok(Some(data)) => {
+                    self.offset += data.len() as u64;
                     (self.breaks, self.renewed) = (0, false);
-                    if !chunk.data.is_empty() {
-                        return Ok(Some(chunk.data));
+                    if !data.is_empty() {
+                        return Ok(Some(data));
                     }
                 }
                 Ok(None) => return Ok(None),
@@ -405,59 +448,18 @@ impl Reading {
 }
 
 impl Sandbox {
-    /// What its first command wrote and writes, both streams as they come: until its end, or only what is there
-    /// without `follow`. A broken connection is mended at the byte where it broke.
+    /// What its first command writes, both streams as they come: until its end with `follow`, else what is there now.
     pub fn logs(&self, follow: bool) -> impl Stream<Item = Result<Bytes, ModalError>> + Send + use<> {
-        let read = |fd| {
-            let state = (self.clone(), fd, 0_u64, 0_u32);
-            futures::stream::try_unfold(state, move |(sandbox, fd, mut offset, mut breaks)| async move {
-                // Each answer is asked for by its offset: what a first command says comes seldom.
-                loop {
-                    match sandbox.log_piece(fd, offset, follow).await {
-                        Ok(Some(bytes)) => {
-                            offset += bytes.len() as u64;
-                            return Ok(Some((bytes, (sandbox, fd, offset, 0))));
-                        }
-                        Ok(None) => return Ok(None),
-                        Err(error) if error.kind == ErrorKind::Unavailable && breaks < MAX_BREAKS => {
-                            breaks += 1;
-                            sleep(Duration::from_millis(10) * 2_u32.pow(breaks)).await;
-                        }
-                        Err(error) => return Err(error),
-                    }
-                }
-            })
-        };
-        futures::stream::select(Box::pin(read(StdioFd::Out)), Box::pin(read(StdioFd::Err)))
-    }
-
-    /// The next piece of a stream of the first command.
-    async fn log_piece(&self, fd: StdioFd, offset: u64, follow: bool) -> Result<Option<Bytes>, ModalError> {
-        let action = "read the sandbox's output";
-        let way = self.way(action).await?;
-        let descriptor = match fd {
-            StdioFd::Out => SandboxStdioFileDescriptor::Stdout,
-            StdioFd::Err => SandboxStdioFileDescriptor::Stderr,
-        };
-        let mut request =
-            Request::new(SandboxStdioReadV2Request { task_id: way.task, offset, file_descriptor: descriptor.into() });
-        router_headers(request.metadata_mut(), &way.jwt);
-        let mut client = way.client;
-        let piece = async {
-            let mut stream = client.sandbox_stdio_read_v2(request).await?.into_inner();
-            loop {
-                match stream.message().await? {
-                    Some(piece) if piece.data.is_empty() => {}
-                    other => return Ok::<_, Status>(other.map(|p| p.data)),
-                }
-            }
-        };
-        let outcome = match follow {
-            true => piece.await,
-            // The other side doesn't say that there is nothing yet; it only waits.
-            false => tokio::time::timeout(QUIET, piece).await.unwrap_or(Ok(None)),
-        };
-        outcome.map_err(|status| ModalError::from_status(action, &status))
+        let out = Reading::stream(self, Source::First, StdioFd::Out, 0).boxed();
+        let err = Reading::stream(self, Source::First, StdioFd::Err, 0).boxed();
+        futures::stream::unfold(futures::stream::select(out, err), move |mut both| async move {
+            let next = match follow {
+                true => both.next().await,
+                // The other side doesn't say that there is nothing more yet; it only waits.
+                false => tokio::time::timeout(QUIET, both.next()).await.ok().flatten(),
+            };
+            next.map(|piece| (piece, both))
+        })
     }
 }
 
@@ -465,10 +467,7 @@ impl Exec {
     /// Output from an offset until the command has closed that descriptor. A broken connection is mended at the byte
     /// where it broke: nothing is lost, nothing comes twice.
     pub fn read(&self, fd: StdioFd, offset: u64) -> impl Stream<Item = Result<Bytes, ModalError>> + Send + use<> {
-        let reading = Reading { exec: self.clone(), fd, offset, breaks: 0, renewed: false, stream: None };
-        futures::stream::try_unfold(reading, async |mut reading| {
-            Ok(reading.next().await?.map(|bytes| (bytes, reading)))
-        })
+        Reading::stream(&self.sandbox, Source::Exec(self.id), fd, offset)
     }
 
     /// The way to its standard input, from the first byte on.

@@ -137,6 +137,7 @@ impl Service {
 
     /// Remembers a client. Its id stands in each of its later requests.
     pub fn hello(&self, client: ClientEnv) -> Uuid {
+        self.inner.places.local().set_claude(client.claude.clone());
         self.inner.clients.add(client)
     }
 

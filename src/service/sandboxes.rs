@@ -260,9 +260,6 @@ impl Inner {
             };
         }
         let modal = self.places.modal(request.profile, &client.env).await?;
-        if request.profile == Profile::Local && client.claude.is_some() {
-            self.places.local().set_claude(client.claude.clone());
-        }
         let live: Vec<SandboxInfo> = self
             .all(&modal, &request.account, request.profile, false)
             .await?
