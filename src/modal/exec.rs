@@ -374,7 +374,7 @@ impl Reading {
         })
     }
 
-    async fn open(&self, way: Way) -> Result<Pieces, Status> {
+    async fn open(&mut self, way: Way) -> Result<Pieces, Status> {
         let mut client = way.client;
         let (task_id, offset) = (way.task, self.offset);
         match self.source {
