@@ -29,7 +29,7 @@ use tonic::service::{Routes, interceptor::InterceptedService};
 
 use super::{auth, blobs, service::Service};
 use crate::{
-    engine::Shared,
+    engine::{Shared, router},
     proto::{MAX_MESSAGE, WINDOW, client::modal_client_server::ModalClientServer},
 };
 
@@ -106,7 +106,9 @@ fn routes(shared: &Arc<Shared>) -> Router {
         .max_encoding_message_size(MAX_MESSAGE);
     let account = Arc::clone(shared);
     let modal = InterceptedService::new(modal, move |request| auth::check(&account.access, request));
+    // The router's tokens are its own: one for each task.
     Routes::new(modal)
+        .add_service(router::service(Arc::clone(shared)))
         .into_axum_router()
         .merge(blobs::routes(Arc::clone(shared)))
         .layer(from_fn_with_state(Arc::clone(&shared.activity), count))
