@@ -29,7 +29,7 @@ use tonic::service::{Routes, interceptor::InterceptedService};
 
 use super::{auth, blobs, service::Service};
 use crate::{
-    engine::Shared,
+    engine::{Shared, router},
     proto::{MAX_MESSAGE, WINDOW, client::modal_client_server::ModalClientServer},
 };
 
@@ -107,6 +107,7 @@ fn routes(shared: &Arc<Shared>) -> Router {
     let account = Arc::clone(shared);
     let modal = InterceptedService::new(modal, move |request| auth::check(&account.access, request));
     Routes::new(modal)
+        .add_service(router::service(Arc::clone(shared)))
         .into_axum_router()
         .merge(blobs::routes(Arc::clone(shared)))
         .layer(from_fn_with_state(Arc::clone(&shared.activity), count))
