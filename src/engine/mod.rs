@@ -134,6 +134,7 @@ impl Engine {
     /// Stops serving; keepers and sandboxes go on.
     pub async fn stop(self) {
         self.stop.cancel();
+        self.shared.sandboxes.stop();
         self.serving.close();
         self.serving.wait().await;
     }

@@ -4,6 +4,7 @@
 //! needs `/proc`, names of terminals, or a kernel newer than 4.4.
 
 pub mod attach;
+pub mod mover;
 pub mod options;
 pub mod run;
 pub mod spawn;
@@ -23,6 +24,7 @@ pub fn main(args: &[OsString]) -> ExitCode {
     let done = match word {
         "run" => options::RunOptions::parse(rest).and_then(|o| run::run(&o)),
         "attach" => options::AttachOptions::parse(rest).and_then(|o| attach::attach(&o)),
+        "mover" => mover::main(),
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "usage: inside run|attach|mover …")),
     };
     match done {

@@ -2,6 +2,8 @@
 
 pub mod conversations;
 pub mod place;
+pub mod run;
+pub mod versions;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 

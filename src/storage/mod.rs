@@ -1,5 +1,22 @@
-//! Versions in a bucket: layout, manifest, plan, transfer.
+//! Versions in a bucket.
+//!
+//! A save claims a second ([`claim`]), puts the workspace's files below it ([`plan`] says how each gets there,
+//! [`presign`] lets the mover send it), and publishes a manifest ([`manifest`], [`version`]). A version exists when its
+//! manifest does. Lists are [`survey`]. The entries of a tree are the mover's ([`crate::inside::mover::words`]): both
+//! ends and the bucket speak of the same thing.
 
-/// A bucket of versions, with keys of its own. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Bucket {}
+mod bucket;
+pub mod claim;
+mod clock;
+mod error;
+mod keys;
+pub mod manifest;
+pub mod plan;
+pub mod presign;
+pub mod survey;
+pub mod upload;
+pub mod version;
+
+pub use bucket::{Bucket, Listed, Page, UploadedPart};
+pub use error::{ErrorKind, StorageError};
+pub use keys::{Control, Keys};

@@ -133,7 +133,8 @@ impl ModalClient for Service {
         let (key, caller) = (header("x-idempotency-key"), header("x-modal-client-type"));
         let key = Some(key).filter(|k| !k.is_empty());
         let create = |s: Arc<Shared>, q| async move { Sandboxes::create(&s, q, key, &caller).await };
-        self.once("sandbox_create_v2", request, create).await
+        // Its key is kept with the sandbox itself, and its answer holds a token that must be fresh.
+        self.answer(request, create).await
     }
 
     async fn sandbox_get_command_router_access(

@@ -19,8 +19,8 @@ use super::{
 };
 use crate::engine::{
     Shared, jail,
-    keeper::{KeeperHandle, OutputFd},
-    random,
+    keeper::{KeeperError, KeeperHandle, OutputFd},
+    proxy, random,
     spec::{ExecEnd, ExecSpec, Limits, Network, SandboxSpec},
 };
 
@@ -233,13 +233,16 @@ async fn jailed(
         root,
         ids: shared.ids.clone(),
         limits: Limits { timeout_secs: COMMAND_SECS, ..Limits::default() },
-        network: Network::default(),
+        network: Network { proxy_port: Some(proxy::PORT), forwards: Vec::new() },
         entrypoint: Vec::new(),
         workdir: workdir.clone(),
     };
-    let say = |e: crate::engine::keeper::KeeperError| format!("cannot run a command of the build: {e}");
+    let say = |e: KeeperError| format!("cannot run a command of the build: {e}");
     let handle = KeeperHandle::start(&shared.settings.program, keeper, &spec, &BTreeMap::new()).await.map_err(say)?;
-    let mut env = below.env.clone();
+    // Served for as long as the command runs: packages come through it.
+    let _outside = proxy::attach(&handle, id, &shared.sandboxes.upstream).await.map_err(say)?;
+    let mut env = proxy::environment();
+    env.extend(below.env.clone());
     env.extend(secrets.clone());
     let exec = ExecSpec {
         exec_id: COMMAND.to_owned(),
@@ -266,7 +269,7 @@ async fn jailed(
 }
 
 /// Both outputs of the command, line by line, until it has closed them.
-async fn follow(handle: &KeeperHandle, log: &Log) -> Result<(), crate::engine::keeper::KeeperError> {
+async fn follow(handle: &KeeperHandle, log: &Log) -> Result<(), KeeperError> {
     let part = |fd| handle.output(COMMAND, fd, 0).map(move |bytes| (fd, bytes));
     let mut both = stream::select(Box::pin(part(OutputFd::Out)), Box::pin(part(OutputFd::Err)));
     let mut open = [Vec::new(), Vec::new()];

@@ -65,7 +65,8 @@ const ROUTER_TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug)]
 pub struct Sandboxes {
     running: Running,
-    upstream: Upstream,
+    /// The way to the API for withheld keys.
+    pub upstream: Upstream,
     turns: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
 }
 

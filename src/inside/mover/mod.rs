@@ -1,0 +1,18 @@
+//! The mover: tells the tree of a workspace, sends and fetches its bytes by presigned requests, restores versions.
+//! `docs/mover.md` has the protocol and its reasons.
+//!
+//! [`words`], [`codec`] and [`path`] serve both ends; the rest runs inside the sandbox.
+
+pub mod codec;
+mod fault;
+mod hash;
+mod http;
+pub mod path;
+mod restore;
+mod root;
+mod send;
+mod session;
+mod walk;
+pub mod words;
+
+pub use session::main;

@@ -1,0 +1,153 @@
+//! A save, in the order that makes it safe: claim, objects, manifest. Killed anywhere before the last, it leaves
+//! nothing that a list would show.
+
+use uuid::Uuid;
+
+use super::{
+    ground::Ground,
+    listing::version_of,
+    sending::{Sending, Sent},
+    trouble::{Patience, Trouble, interrupted, unless_stopped},
+};
+use crate::{
+    api::{ApiError, command::Saved},
+    core::{AccountId, SyncStats, VersionId},
+    inside::mover::words::{Frame, Phase},
+    service::run::Run,
+    storage::{
+        Bucket, Keys,
+        claim::{Claim, claim},
+        manifest::{FORMAT, Head, Kind, Manifest, Record},
+        survey::{Survey, head, heads, survey},
+        version::{open, publish, stored},
+    },
+};
+
+const WHAT: &str = "the save";
+
+/// Saves a workspace as the account's next version.
+///
+/// # Errors
+/// A note that is too long, a workspace in the middle of a restore, the store's, the mover's.
+pub async fn save(
+    bucket: &Bucket,
+    account: &AccountId,
+    ground: &Ground,
+    note: &str,
+    run: &Run,
+) -> Result<Saved, ApiError> {
+    let start = std::time::Instant::now();
+    Head::check_note(note).map_err(ApiError::usage)?;
+    let keys = Keys::new(account);
+    let found = unless_stopped(&run.cancel, WHAT, survey(bucket, &keys)).await?;
+    if run.attempts > 1
+        && let Some(done) = of_run(bucket, &keys, &found, run).await?
+    {
+        return Ok(Saved { version: version_of(&done), stats: counted(&done) });
+    }
+    let mut patience = Patience::new("save the workspace");
+    while let Err(trouble) = whole(ground).await {
+        patience.bear(trouble)?;
+    }
+    run.step("claiming a version");
+    let parent = newest(bucket, &keys, &found).await?;
+    let saver = run.request_id.0;
+    let base = parent.as_ref().map(|head| head.version);
+    let claim = claim(bucket, &keys, &found, saver, base, ground.sandbox.clone()).await?;
+    let mut sending = Sending::new(bucket, &keys, claim.version, run);
+    let sent = loop {
+        match send(&mut sending, ground, base_of(bucket, &keys, base).await).await {
+            Ok(sent) => break sent,
+            Err(trouble) => {
+                sending.give_up().await;
+                patience.bear(trouble)?;
+            }
+        }
+    };
+    if run.cancel.is_cancelled() {
+        return Err(interrupted(WHAT));
+    }
+    run.step("checking what the store has");
+    let Sent { mut records, mut stats, complete } = sent;
+    stored(bucket, &keys, claim.version, &mut records).await?;
+    let head = head_of(&claim, account, note, complete, &records);
+    publish(bucket, &keys, &head, &records).await?;
+    stats.files_processed = head.files;
+    stats.duration = start.elapsed();
+    Ok(Saved { version: version_of(&head), stats })
+}
+
+async fn send(sending: &mut Sending<'_>, ground: &Ground, base: Option<Manifest>) -> Result<Sent, Trouble> {
+    sending.run(ground.mover().await?, base).await
+}
+
+fn head_of(claim: &Claim, account: &AccountId, note: &str, complete: bool, records: &[Record]) -> Head {
+    let contents = || records.iter().filter_map(Record::content);
+    Head {
+        format: FORMAT,
+        features: Vec::new(),
+        kind: Kind::Plain,
+        version: claim.version,
+        account: account.clone(),
+        parent: claim.base,
+        base: None,
+        saver: claim.saver,
+        sandbox: claim.sandbox.clone(),
+        entries: records.len() as u64,
+        files: contents().count() as u64,
+        bytes: contents().map(|c| c.size).sum(),
+        complete,
+        note: note.to_owned(),
+    }
+}
+
+/// What an earlier attempt of this command has published, before it could say so.
+async fn of_run(bucket: &Bucket, keys: &Keys, found: &Survey, run: &Run) -> Result<Option<Head>, ApiError> {
+    let saver: Uuid = run.request_id.0;
+    Ok(heads(bucket, keys, found).await?.into_iter().find(|head| head.saver == saver))
+}
+
+fn counted(head: &Head) -> SyncStats {
+    SyncStats { files_processed: head.files, ..SyncStats::default() }
+}
+
+/// The newest version that a save can be planned against. One that can't be read is none: everything is sent then.
+async fn newest(bucket: &Bucket, keys: &Keys, found: &Survey) -> Result<Option<Head>, ApiError> {
+    for (version, object) in found.manifests() {
+        match head(bucket, keys, version, object).await {
+            Ok(Some(head)) => return Ok(Some(head)),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(%version, %error, "not taken as the base of a save");
+                return Ok(None);
+            }
+        }
+    }
+    Ok(None)
+}
+
+async fn base_of(bucket: &Bucket, keys: &Keys, base: Option<VersionId>) -> Option<Manifest> {
+    match open(bucket, keys, base?).await {
+        Ok(manifest) => Some(manifest),
+        Err(error) => {
+            tracing::warn!(%error, "the save is planned without a base");
+            None
+        }
+    }
+}
+
+/// Refuses a workspace that is half one version and half another.
+async fn whole(ground: &Ground) -> Result<(), Trouble> {
+    let mut mover = ground.mover().await?;
+    mover.send(Frame::Status).await?;
+    match mover.next().await? {
+        Frame::Journal { unfinished: Some(restore) } if restore.phase == Phase::Apply => {
+            let target = restore.target;
+            Err(ApiError::refused(format!("a restore of version {target} into this workspace is not finished"))
+                .hint(format!("finish it (version restore SANDBOX {target}) or restore another version, then save"))
+                .into())
+        }
+        Frame::Journal { .. } => Ok(()),
+        _ => Err(super::conduit::unexpected("a question for its journal").into()),
+    }
+}

@@ -1,0 +1,30 @@
+//! The end of an upload in parts: an object is made of what the *store* says it has, never of what the mover says.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use super::{
+    bucket::Bucket,
+    error::{ErrorKind, StorageError},
+};
+use crate::inside::mover::words::{Content, part_range};
+
+/// Makes the object, if all its parts are there and are those that the file has.
+///
+/// # Errors
+/// A part is missing or another one, or the requests'.
+pub async fn complete(bucket: &Bucket, key: &str, upload: &str, content: &Content) -> Result<(), StorageError> {
+    let action = "complete an upload";
+    let parts = bucket.parts(action, key, upload).await?;
+    let right = parts.len() == content.digests.len()
+        && parts.iter().zip(&content.digests).zip(0..).all(|((there, digest), part)| {
+            let range = part_range(content.size, part);
+            there.number == part + 1
+                && there.size == range.end - range.start
+                // A store that keeps no digests has at least compared the one that was signed.
+                && there.sha256.as_ref().is_none_or(|sha256| *sha256 == BASE64_STANDARD.encode(digest.0))
+        });
+    if !right {
+        return Err(StorageError::new(ErrorKind::Damaged, action, format!("{key:?} is not there in all its parts")));
+    }
+    bucket.complete_upload(action, key, upload, parts).await
+}

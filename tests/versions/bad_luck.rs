@@ -1,0 +1,126 @@
+//! A failed read never becomes a destructive write.
+
+use std::{fs, os::unix::net::UnixListener};
+
+use sandbank::{
+    api::ErrorCode,
+    core::{AccountId, VersionId},
+    inside::mover::words::{Content, Digest, Entry, Kind as What},
+    service::versions::{restore_on, show_in},
+    storage::{
+        manifest::{FORMAT, Head, Holder, Kind, Record},
+        version::publish,
+    },
+};
+
+use crate::support::{Place, Tree, Workspace, run};
+
+const V: VersionId = VersionId(1_600_000_000);
+
+fn head(records: &[Record]) -> Head {
+    Head {
+        format: FORMAT,
+        features: Vec::new(),
+        kind: Kind::Plain,
+        version: V,
+        account: AccountId::new("heron").unwrap(),
+        parent: None,
+        base: None,
+        saver: uuid::Uuid::nil(),
+        sandbox: None,
+        entries: records.len() as u64,
+        files: records.iter().filter_map(Record::content).count() as u64,
+        bytes: records.iter().filter_map(Record::content).map(|c| c.size).sum(),
+        complete: true,
+        note: String::new(),
+    }
+}
+
+fn file(path: &str, size: u64) -> Record {
+    let content = Content { size, digests: vec![Digest([7; 32])], inode: None };
+    Record {
+        entry: Entry { path: path.into(), kind: What::File(content), mode: 0o644, uid: 0, gid: 0, mtime_ns: 0 },
+        holder: Some(Holder::Version(V)),
+        etag: String::new(),
+    }
+}
+
+async fn refused(place: &Place, why: &str) {
+    let workspace = Workspace::with(&Tree::files([("mine/a", "mine"), ("b", "mine too")]));
+    let before = workspace.read();
+    let error = place.restore(&workspace.ground(), "latest").await.unwrap_err();
+    assert!(error.message.contains(why), "{error} should tell: {why}");
+    assert_eq!(workspace.read(), before, "the workspace is as it was, without anything left");
+}
+
+#[tokio::test]
+async fn an_object_that_is_gone_stops_the_restore_before_it_touches_anything() {
+    let place = Place::new().await;
+    let records = [file("gone", 5)];
+    publish(&place.bucket, &place.keys(), &head(&records), &records).await.unwrap();
+    refused(&place, "fetched").await;
+}
+
+#[tokio::test]
+async fn an_object_that_is_another_one_stops_it_too() {
+    let place = Place::new().await;
+    let records = [file("other", 5)];
+    place.bucket.create("put", &place.keys().object(V, b"other"), "12345".into()).await.unwrap();
+    publish(&place.bucket, &place.keys(), &head(&records), &records).await.unwrap();
+    refused(&place, "fetched").await;
+}
+
+#[tokio::test]
+async fn a_manifest_whose_names_climb_is_refused() {
+    for path in ["../escape", "/etc/x", "a/../../x", ".sandbank/restore.json"] {
+        let place = Place::new().await;
+        let records = [file(path, 0)];
+        publish(&place.bucket, &place.keys(), &head(&records), &records).await.unwrap();
+        refused(&place, "damaged").await;
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_none_hides_no_other() {
+    let place = Place::new().await;
+    let workspace = Workspace::with(&Tree::files([("a", "a")]));
+    let saved = place.save(&workspace.ground()).await.unwrap();
+    place.bucket.create("put", &place.keys().manifest(V), "no manifest at all".into()).await.unwrap();
+    assert_eq!(place.list().await, [saved.version]);
+    let error = place.restore(&workspace.ground(), &V.to_string()).await.unwrap_err();
+    assert!(error.message.contains("damaged"), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found() {
+    let place = Place::new().await;
+    for (name, code) in [("latest", ErrorCode::NotFound), ("5", ErrorCode::NotFound), ("newest", ErrorCode::Usage)] {
+        assert_eq!(show_in(&place.bucket, &place.account, name).await.unwrap_err().code, code, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_no_version_holds_is_told_and_the_rest_is_saved() {
+    let place = Place::new().await;
+    let workspace = Workspace::with(&Tree::files([("a", "a")]));
+    let _socket = UnixListener::bind(workspace.path().join("socket")).unwrap();
+    let saved = place.save(&workspace.ground()).await.unwrap();
+    assert_eq!(saved.stats.errors, ["socket: a socket; versions hold none"]);
+    assert!(saved.version.complete);
+    assert_eq!(saved.version.files, 1);
+}
+
+#[tokio::test]
+async fn a_restore_that_is_stopped_leaves_the_workspace_as_it_was() {
+    let place = Place::new().await;
+    let workspace = Workspace::with(&Tree::files([("a", "saved")]));
+    place.save(&workspace.ground()).await.unwrap();
+    fs::write(workspace.path().join("a"), "changed").unwrap();
+    let before = workspace.read();
+    let run = run();
+    run.cancel.cancel();
+    let error =
+        restore_on(&place.bucket, &place.account, &workspace.ground(), "latest", false, &run).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Interrupted);
+    assert_eq!(workspace.read(), before);
+}

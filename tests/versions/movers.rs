@@ -1,0 +1,203 @@
+//! Movers that die, and movers that lie.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use bytes::BytesMut;
+use futures::FutureExt;
+use sandbank::{
+    api::ErrorCode,
+    inside::mover::{
+        codec::Decoder,
+        words::{Content, Digest, Entry, Frame, Kind, PROTOCOL},
+    },
+    service::versions::{Conduit, Ground},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    process::Command,
+};
+
+use crate::support::{Node, Place, Tree, Workspace};
+
+/// A mover that is killed after it has told so many bytes; each time it lives twice as long.
+fn mortal(workspace: &Workspace, first: usize) -> (Ground, Arc<AtomicUsize>) {
+    let started = Arc::new(AtomicUsize::new(0));
+    let count = started.clone();
+    let root = workspace.path().to_str().unwrap().to_owned();
+    let ground = Ground::new(root, move || {
+        let life = first << (2 * count.fetch_add(1, Ordering::SeqCst)).min(40);
+        async move { Ok(dying(life)) }.boxed()
+    });
+    (ground, started)
+}
+
+fn dying(life: usize) -> Conduit {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sandbank"))
+        .args(["inside", "mover"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (ours, mut theirs) = duplex(64 << 10);
+    let (mut output, input) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
+    tokio::spawn(async move {
+        let mut left = life;
+        let mut buffer = vec![0; 4096];
+        while left > 0 {
+            let length = output.read(&mut buffer).await.unwrap();
+            if length == 0 {
+                break;
+            }
+            let length = length.min(left);
+            left -= length;
+            if theirs.write_all(&buffer[..length]).await.is_err() {
+                break;
+            }
+        }
+        child.kill().await.unwrap();
+    });
+    Conduit::pipes(ours, input)
+}
+
+#[tokio::test]
+async fn another_mover_goes_on_where_one_was_killed() {
+    let mut tree = Tree::default();
+    for i in 0..300 {
+        tree.put(format!("f{i}").as_bytes(), Node::File(format!("content of {i}").into_bytes(), 0o644));
+    }
+    let place = Place::new().await;
+    let workspace = Workspace::with(&tree);
+    let before = workspace.read();
+    let (ground, started) = mortal(&workspace, 20_000);
+    let saved = place.save(&ground).await.unwrap();
+    assert_eq!((saved.version.files, saved.version.complete), (300, true));
+    assert!(started.load(Ordering::SeqCst) > 2, "one of them was killed");
+    workspace.write(&Tree::files([("f7", "other"), ("mine", "mine")]));
+    let (ground, started) = mortal(&workspace, 6_000);
+    place.restore(&ground, "latest").await.unwrap();
+    assert!(started.load(Ordering::SeqCst) > 1, "one of them was killed");
+    assert_eq!(workspace.read(), before);
+}
+
+#[tokio::test]
+async fn a_mover_that_always_dies_is_told() {
+    let place = Place::new().await;
+    let workspace = Workspace::with(&Tree::files([("a", "a")]));
+    let ground = Ground::new("/", || async { Ok(dying(0)) }.boxed());
+    let error = place.save(&ground).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Unavailable);
+    assert_eq!(place.list().await, []);
+    drop(workspace);
+}
+
+/// A mover of our own making: it answers each frame of the service with frames.
+fn liar(answer: impl Fn(Frame) -> Vec<Frame> + Send + Sync + 'static) -> Ground {
+    let answer = Arc::new(answer);
+    Ground::new("/", move || {
+        let (ours, theirs) = duplex(1 << 20);
+        tokio::spawn(lie(theirs, answer.clone()));
+        let (read, write) = tokio::io::split(ours);
+        async move { Ok(Conduit::pipes(read, write)) }.boxed()
+    })
+}
+
+async fn lie(mut pipe: DuplexStream, answer: Arc<impl Fn(Frame) -> Vec<Frame>>) {
+    let mut decoder = Decoder::default();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let Ok(length @ 1..) = pipe.read(&mut buffer).await else { return };
+        decoder.push(&buffer[..length]);
+        while let Some(frame) = decoder.next_frame().unwrap() {
+            let frames = match frame {
+                Frame::Hello { .. } => vec![Frame::Ready { protocol: PROTOCOL }],
+                Frame::Status | Frame::Discard => vec![Frame::Journal { unfinished: None }],
+                other => answer(other),
+            };
+            let mut bytes = BytesMut::new();
+            frames.iter().for_each(|f| f.encode(&mut bytes));
+            if pipe.write_all(&bytes).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn entry(path: &str, kind: Kind) -> Frame {
+    Frame::Entry(Entry { path: path.into(), kind, mode: 0o644, uid: 0, gid: 0, mtime_ns: 0 })
+}
+
+fn file(path: &str) -> Frame {
+    entry(path, Kind::File(Content { size: 5, digests: vec![Digest([7; 32])], inode: None }))
+}
+
+async fn refused(ground: Ground, why: &str) {
+    let place = Place::new().await;
+    let error = place.save(&ground).await.unwrap_err();
+    assert!(error.message.contains(why), "{error} should tell: {why}");
+    assert_eq!(place.list().await, []);
+}
+
+#[tokio::test]
+async fn what_a_mover_says_it_has_sent_is_looked_for_in_the_store() {
+    let ground = liar(|frame| match frame {
+        Frame::Walk => vec![file("a"), Frame::EndTree { entries: 1 }],
+        Frame::Put { ticket, .. } => vec![Frame::Done { ticket, etag: "\"real\"".into() }],
+        _ => vec![],
+    });
+    refused(ground, "doesn't have").await;
+}
+
+#[tokio::test]
+async fn a_tree_that_is_none_is_refused() {
+    for path in ["../x", "/etc/passwd", "a/b", ".sandbank/x"] {
+        let ground = liar(move |frame| match frame {
+            Frame::Walk => vec![file(path), Frame::EndTree { entries: 1 }],
+            _ => vec![],
+        });
+        refused(ground, "told no tree").await;
+    }
+    let twice = liar(|frame| match frame {
+        Frame::Walk => vec![file("a"), file("a"), Frame::EndTree { entries: 2 }],
+        _ => vec![],
+    });
+    refused(twice, "told no tree").await;
+}
+
+#[tokio::test]
+async fn frames_that_do_not_belong_there_end_it() {
+    for frame in [
+        Frame::Done { ticket: 99, etag: String::new() },
+        Frame::Want { entry: 0, part: 0 },
+        Frame::EndTree { entries: 7 },
+        Frame::Synced,
+    ] {
+        let ground = liar(move |asked| match asked {
+            Frame::Walk => vec![frame.clone()],
+            _ => vec![],
+        });
+        refused(ground, "doesn't belong").await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_never_stays_the_same_leaves_the_version_incomplete() {
+    let changing = |ticket| {
+        let Frame::Entry(entry) = file("busy.log") else { unreachable!() };
+        Frame::Changed { ticket, entry: Some(entry) }
+    };
+    let ground = liar(move |frame| match frame {
+        Frame::Walk => vec![entry("a", Kind::Folder), file("busy.log"), file("gone"), Frame::EndTree { entries: 3 }],
+        Frame::Put { ticket, path, .. } if path == b"gone" => vec![Frame::Changed { ticket, entry: None }],
+        Frame::Put { ticket, .. } => vec![changing(ticket)],
+        _ => vec![],
+    });
+    let place = Place::new().await;
+    let saved = place.save(&ground).await.unwrap();
+    assert!(!saved.version.complete);
+    assert_eq!(saved.version.files, 0);
+    assert_eq!(saved.stats.errors, ["busy.log: changed while it was saved"]);
+    assert!(!place.list().await[0].complete);
+}

@@ -1,0 +1,249 @@
+//! A store, a workspace, and runs.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs,
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::{MetadataExt, PermissionsExt, symlink},
+    },
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+};
+
+use futures::FutureExt;
+use sandbank::{
+    api::{
+        ApiError,
+        command::{Changes, Saved},
+    },
+    config::S3Access,
+    core::{AccountId, RequestId, Version},
+    engine::s3::{Settings, Store},
+    service::{
+        run::Run,
+        versions::{Conduit, Ground, list_in, restore_on, save_on},
+    },
+    storage::{Bucket, Keys},
+};
+use tokio::{net::TcpListener, process::Command};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// A store of its own, gone with it.
+pub struct Place {
+    pub bucket: Bucket,
+    pub account: AccountId,
+    _dir: tempfile::TempDir,
+    _stop: DropGuard,
+}
+
+impl Place {
+    pub async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (id, secret, region) = ("AKIATEST".to_owned(), "not so secret".to_owned(), "us-east-1".to_owned());
+        let settings = Settings {
+            dir: dir.path().join("s3"),
+            access_key_id: id.clone(),
+            secret_access_key: secret.clone(),
+            region: region.clone(),
+        };
+        // Other tests fill the same disk.
+        let store = Store::open_with_reserve(settings, 0).await.unwrap();
+        store.make_bucket("bank").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let access = S3Access {
+            bucket: "bank".into(),
+            region: Some(region),
+            endpoint_url: Some(format!("http://{}", listener.local_addr().unwrap())),
+            profile: None,
+            keys: Some((id, secret.into(), None)),
+        };
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        tokio::spawn(async move { store.serve(listener, stopped).await });
+        let account = AccountId::new("heron").unwrap();
+        let bucket = Bucket::new(access).await.unwrap();
+        Self { bucket, account, _dir: dir, _stop: stop.drop_guard() }
+    }
+
+    pub fn keys(&self) -> Keys {
+        Keys::new(&self.account)
+    }
+
+    pub async fn save(&self, ground: &Ground) -> Result<Saved, ApiError> {
+        save_on(&self.bucket, &self.account, ground, "", &run()).await
+    }
+
+    pub async fn restore(&self, ground: &Ground, version: &str) -> Result<Changes, ApiError> {
+        restore_on(&self.bucket, &self.account, ground, version, false, &run()).await
+    }
+
+    pub async fn compare(&self, ground: &Ground, version: &str) -> Result<Changes, ApiError> {
+        restore_on(&self.bucket, &self.account, ground, version, true, &run()).await
+    }
+
+    pub async fn list(&self) -> Vec<Version> {
+        list_in(&self.bucket, &self.account).await.unwrap()
+    }
+
+    /// All keys of the account.
+    pub async fn objects(&self) -> Vec<String> {
+        let mut keys = Vec::new();
+        let mut from = None;
+        loop {
+            let page = self.bucket.list("list", self.keys().root(), false, from).await.unwrap();
+            keys.extend(page.objects.into_iter().map(|o| o.key));
+            from = page.next;
+            if from.is_none() {
+                return keys;
+            }
+        }
+    }
+}
+
+/// A run that nobody watches.
+pub fn run() -> Run {
+    watched(|_| {})
+}
+
+/// A run whose steps are told.
+pub fn watched(step: impl Fn(&str) + Send + Sync + 'static) -> Run {
+    Run {
+        request_id: RequestId::new(),
+        attempts: 1,
+        cancel: CancellationToken::new(),
+        progress: Arc::new(move |what, _, _| step(what)),
+    }
+}
+
+/// A folder that is a workspace.
+pub struct Workspace(tempfile::TempDir);
+
+impl Workspace {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn with(tree: &Tree) -> Self {
+        let workspace = Self::new();
+        workspace.write(tree);
+        workspace
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The real mover on it.
+    pub fn ground(&self) -> Ground {
+        Ground::new(self.path().to_str().unwrap(), || async { Ok(mover()) }.boxed())
+    }
+
+    /// Empties it and makes it this tree.
+    pub fn write(&self, tree: &Tree) {
+        for entry in fs::read_dir(self.path()).unwrap() {
+            let path = entry.unwrap().path();
+            match fs::symlink_metadata(&path).unwrap().is_dir() {
+                true => fs::remove_dir_all(path).unwrap(),
+                false => fs::remove_file(path).unwrap(),
+            }
+        }
+        for (path, node) in &tree.0 {
+            let at = self.path().join(OsStr::from_bytes(&path.join(&b'/')));
+            match node {
+                Node::Folder(_) => fs::create_dir(&at).unwrap(),
+                Node::Link(target) => symlink(OsStr::from_bytes(target), &at).unwrap(),
+                Node::File(content, mode) => {
+                    fs::write(&at, content).unwrap();
+                    fs::set_permissions(&at, fs::Permissions::from_mode(*mode)).unwrap();
+                }
+            }
+        }
+        for (path, node) in tree.0.iter().rev() {
+            if let Node::Folder(mode) = node {
+                let at = self.path().join(OsStr::from_bytes(&path.join(&b'/')));
+                fs::set_permissions(&at, fs::Permissions::from_mode(*mode)).unwrap();
+            }
+        }
+    }
+
+    /// What is there: path → what it is, mode, time, content or target.
+    pub fn read(&self) -> Snapshot {
+        let mut found = Snapshot::new();
+        read(self.path(), Path::new(""), &mut found);
+        found
+    }
+}
+
+pub type Snapshot = BTreeMap<PathBuf, (&'static str, u32, (i64, i64), Vec<u8>)>;
+
+fn read(root: &Path, below: &Path, found: &mut Snapshot) {
+    for entry in fs::read_dir(root.join(below)).unwrap() {
+        let path = below.join(entry.unwrap().file_name());
+        let at = root.join(&path);
+        let meta = fs::symlink_metadata(&at).unwrap();
+        let mode = meta.permissions().mode() & 0o7777;
+        let time = (meta.mtime(), meta.mtime_nsec());
+        let what = if meta.is_dir() {
+            read(root, &path, found);
+            ("folder", mode, time, Vec::new())
+        } else if meta.is_symlink() {
+            ("link", 0, time, fs::read_link(&at).unwrap().into_os_string().into_vec())
+        } else {
+            ("file", mode, time, fs::read(&at).unwrap())
+        };
+        found.insert(path, what);
+    }
+}
+
+/// The mover as a child of this process, with pipes.
+pub fn mover() -> Conduit {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sandbank"))
+        .args(["inside", "mover"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let conduit = Conduit::pipes(child.stdout.take().unwrap(), child.stdin.take().unwrap());
+    tokio::spawn(async move { child.wait().await });
+    conduit
+}
+
+/// A tree by the names of its paths, so that folders come before what is in them.
+#[derive(Debug, Clone, Default)]
+pub struct Tree(pub BTreeMap<Vec<Vec<u8>>, Node>);
+
+#[derive(Debug, Clone)]
+pub enum Node {
+    Folder(u32),
+    File(Vec<u8>, u32),
+    Link(Vec<u8>),
+}
+
+impl Tree {
+    /// Adds a path; folders above it are made, what is in their way goes.
+    pub fn put(&mut self, path: &[u8], node: Node) {
+        let names: Vec<Vec<u8>> = path.split(|b| *b == b'/').map(<[u8]>::to_vec).collect();
+        for i in 1..names.len() {
+            let above = self.0.entry(names[..i].to_vec()).or_insert(Node::Folder(0o755));
+            if !matches!(above, Node::Folder(_)) {
+                *above = Node::Folder(0o755);
+            }
+        }
+        if !matches!(node, Node::Folder(_)) {
+            self.0.retain(|other, _| !(other.len() > names.len() && other.starts_with(&names)));
+        }
+        self.0.insert(names, node);
+    }
+
+    /// Files with a content.
+    pub fn files<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut tree = Self::default();
+        for (path, content) in files {
+            tree.put(path.as_bytes(), Node::File(content.into(), 0o644));
+        }
+        tree
+    }
+}
