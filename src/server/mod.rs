@@ -67,6 +67,7 @@ pub async fn run(options: Options, ready: impl FnOnce()) -> Result<(), ApiError>
     }
     // From here on nobody finds this server; who is connected is told by the end of the connection.
     announce.withdraw();
+    listen::unbind(&data);
     stop.cancel();
     service.close().await;
     shared.activity.drained(DRAIN).await;
