@@ -10,6 +10,10 @@ fn main() -> ExitCode {
     match (word(0), word(1)) {
         ("inside", _) => sandbank::inside::main(&args[1..]),
         ("engine", "keep" | "helper") => sandbank::engine::small(&args[1..]),
-        _ => sandbank::cli::main(),
+        _ => {
+            // It only fails when a hook is there already, which is as good.
+            let _ = color_eyre::install();
+            sandbank::cli::main()
+        }
     }
 }

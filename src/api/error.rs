@@ -106,6 +106,13 @@ impl ApiError {
     }
 }
 
+/// An error as a document: the body of an answer, and what `--json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// What went wrong.
+    pub error: ApiError,
+}
+
 impl From<Problems> for ApiError {
     fn from(problems: Problems) -> Self {
         Self::usage(problems.to_string())

@@ -12,13 +12,14 @@ pub mod query;
 pub mod status;
 
 pub use command::{Command, CommandAnswer, CommandRequest, CommandState};
-pub use error::{ApiError, ErrorCode};
+pub use error::{ApiError, ErrorBody, ErrorCode};
 pub use event::{Event, EventBody, Live, OpenBlock, Published};
 pub use exec::{ExecClientFrame, ExecServerFrame, ExecStart};
 pub use hello::{Hello, Welcome};
-pub use query::Scope;
-pub use query::{Doctor, DoctorCheck, EngineAccess, PlacedItem, SandboxDetail};
-pub use status::{EngineStatus, ServerFile, ServerStatus};
+pub use query::{
+    Doctor, DoctorCheck, EngineAccess, EventsQuery, LogsQuery, PlacedItem, SandboxDetail, Scope, TranscriptQuery,
+};
+pub use status::{EngineStatus, ServerFile, ServerStatus, StartReport, Stop};
 
 /// Version of these words. A server and a client that differ in it don't talk: the older one says so or is replaced.
 pub const PROTOCOL: u32 = 1;

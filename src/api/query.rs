@@ -20,6 +20,42 @@ pub struct Scope {
     pub all: bool,
 }
 
+/// Query of `GET /v1/sandboxes/{name}/logs`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogsQuery {
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    #[serde(default)]
+    pub profile: Profile,
+    /// Go on until the sandbox's first command ends.
+    #[serde(default)]
+    pub follow: bool,
+}
+
+/// Query of `GET /v1/sandboxes/{name}/transcript`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TranscriptQuery {
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    #[serde(default)]
+    pub profile: Profile,
+    /// The sandbox's latest when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<ConversationId>,
+}
+
+/// Query of `GET /v1/events`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsQuery {
+    /// Whose.
+    pub account: AccountId,
+    /// The last stored event that the follower has; what happens from now on when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+}
+
 /// `GET /v1/sandboxes/{name}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxDetail {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::ApiError;
+
 /// `DATA/server.json`, mode 0600, written when the server is ready and removed when it ends. Truth is the lock; this
 /// file only says where to find its holder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,4 +58,28 @@ pub struct EngineStatus {
     pub modal_url: Option<String>,
     /// Where it speaks S3.
     pub s3_url: Option<String>,
+}
+
+/// Body of `POST /v1/stop`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Stop {
+    /// Let what is under way end first, and take nothing new: how a newer client replaces an older server. Without it
+    /// the server stores what is under way and ends; the next one takes it up.
+    #[serde(default)]
+    pub finish: bool,
+}
+
+/// What a server that was started in the background says to the one who started it: one line of JSON, then nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "start", rename_all = "snake_case")]
+pub enum StartReport {
+    /// It can be connected to.
+    Ready,
+    /// Another one was faster and can be connected to.
+    Held,
+    /// It can't serve.
+    Failed {
+        /// Why.
+        error: ApiError,
+    },
 }

@@ -1,8 +1,94 @@
 //! The command line: one file for each command.
+//!
+//! What a command prints goes to stdout, progress and messages to stderr. With `--json` one document goes to stdout
+//! and nothing else; an error is a document too.
+
+mod args;
+mod ask;
+mod chat;
+mod completions;
+mod config;
+mod context;
+mod doctor;
+mod engine;
+mod failure;
+mod local;
+mod out;
+mod progress;
+mod sandbox;
+mod serve;
+mod show;
+mod signals;
+mod table;
+mod version;
+mod work;
 
 use std::process::ExitCode;
 
+use clap::Parser;
+
+use self::{
+    args::{Args, Command, EngineCommand},
+    context::Context,
+    failure::Failure,
+};
+
+/// What the program is, while it has no screen.
+const NO_COMMAND: &str = "sandbank runs Claude Code in isolated sandboxes and banks every version of the work in S3; \
+                          the screen comes next, until then see `sandbank --help`";
+
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return args::refused(&error, std::env::args_os().any(|arg| arg == "--json")),
+    };
+    let json = args.global.json;
+    failure::exit(run(args), json)
+}
+
+fn run(args: Args) -> Result<(), Failure> {
+    let Args { global, command } = args;
+    let Some(command) = command else {
+        return Ok(out::line(NO_COMMAND)?);
+    };
+    // What serves needs a runtime of its own kind, and what only reads needs none.
+    match command {
+        Command::Serve(args::Serve { command: None, background: true }) => serve::background(&global),
+        Command::Serve(args::Serve { command: None, background: false }) => serve::foreground(&global, false),
+        Command::Engine { command: EngineCommand::Run } => serve::foreground(&global, true),
+        Command::Config { command } => config::run(&global, &command),
+        Command::Completions { shell } => completions::run(shell),
+        Command::Doctor => wait(doctor::run(&global)),
+        command => {
+            let context = Context::new(&global)?;
+            wait(dispatch(&context, command))
+        }
+    }
+}
+
+async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Sandbox { command } => sandbox::run(context, command).await,
+        Command::Version { command } => version::run(context, command).await,
+        Command::Chat(args) => chat::run(context, args).await,
+        Command::Serve(args::Serve { command: Some(command), .. }) => serve::tell(context, command).await,
+        Command::Engine { command } => engine::run(context, command).await,
+        // Handled before there is a runtime.
+        Command::Serve(_) | Command::Config { .. } | Command::Completions { .. } | Command::Doctor => Ok(()),
+    }
+}
+
+/// Runs a client's work on one thread: it waits for a server, nothing more.
+fn wait(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = work => result,
+            () = signals::interrupted() => Err(Failure::interrupted()),
+        }
+    });
+    // A thread may still wait for the terminal; it ends with the process.
+    runtime.shutdown_background();
+    result
 }

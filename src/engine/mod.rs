@@ -1,21 +1,162 @@
 //! The local engine: Modal's protocol and S3 on loopback, sandboxes by Linux namespaces.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Arc, PoisonError, RwLock},
+};
 
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+mod access;
+mod checks;
+mod grpc;
+mod images;
 pub mod jail;
 pub mod keeper;
+mod proxy;
+mod random;
+mod router;
 pub mod s3;
+mod sandboxes;
 pub mod settings;
 pub mod spec;
+mod state;
+mod volumes;
 
+pub use checks::{Check, checks};
 pub use settings::{Access, Settings};
+
+/// Why the engine does not start: a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct EngineError(String);
+
+impl EngineError {
+    /// With this sentence.
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+}
+
+impl From<state::StateError> for EngineError {
+    fn from(e: state::StateError) -> Self {
+        Self(e.to_string())
+    }
+}
+
+/// What all parts of a running engine share.
+#[derive(Debug)]
+pub(in crate::engine) struct Shared {
+    pub settings: Settings,
+    pub access: Access,
+    pub ids: spec::IdMap,
+    pub state: state::State,
+    pub tokens: grpc::auth::Tokens,
+    pub answers: grpc::answers::Answers,
+    pub activity: Arc<grpc::Activity>,
+    pub images: images::Images,
+    pub volumes: volumes::Volumes,
+    pub mounts: grpc::mounts::Mounts,
+    pub secrets: grpc::secrets::Secrets,
+    pub sandboxes: sandboxes::Sandboxes,
+    pub claude: images::Claude,
+}
+
+/// A running engine.
+#[derive(Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    serving: TaskTracker,
+}
+
+/// Folders of a data dir's engine.
+const FOLDERS: [&str; 7] = ["sandboxes", "scratch", "volumes", "mounts", "blobs", "layers", "builds"];
+
+impl Engine {
+    /// Opens the state, finds the keepers of an earlier engine again, binds both ports and serves.
+    ///
+    /// # Errors
+    /// A sentence that says what to do.
+    pub async fn start(settings: Settings) -> Result<Self, EngineError> {
+        for folder in FOLDERS.iter().map(|name| settings.dir.join(name)).chain([settings.cache.clone()]) {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+            made.map_err(|e| EngineError::new(format!("cannot make {}: {e}", folder.display())))?;
+        }
+        checks::file_system(&settings.dir).map_err(EngineError::new)?;
+        let ids = jail::choose(&settings.cache, &settings.data_dir).map_err(EngineError::new)?;
+        let bound = access::bind(&settings).await?;
+        let key = access::key(&settings.dir)?;
+        let state = state::State::open(&settings.dir.join("engine.db"))?;
+        let claude = images::Claude::new(RwLock::new(settings.claude.clone()));
+        let program = settings.program.clone();
+        let shared = Arc::new(Shared {
+            tokens: grpc::auth::Tokens::new(access::derive(&key, "tokens")),
+            answers: grpc::answers::Answers::open(state.clone()).await?,
+            activity: Arc::default(),
+            images: images::Images::new(state.clone(), &settings, &ids, Arc::clone(&claude)),
+            volumes: volumes::Volumes::new(state.clone(), settings.dir.join("volumes"), program, ids.clone()),
+            mounts: grpc::mounts::Mounts::new(state.clone(), settings.dir.join("mounts")),
+            secrets: grpc::secrets::Secrets::open(state.clone(), access::derive(&key, "secrets")).await?,
+            sandboxes: sandboxes::Sandboxes::open(&settings).await?,
+            access: bound.access,
+            settings,
+            ids,
+            state,
+            claude,
+        });
+        images::clean(&shared).await.map_err(|e| EngineError::new(format!("cannot clean up old builds: {e}")))?;
+        sandboxes::Sandboxes::recover(&shared).await?;
+        let (stop, serving) = (CancellationToken::new(), TaskTracker::new());
+        serving.spawn(grpc::serve(Arc::clone(&shared), bound.modal, stop.clone()));
+        Ok(Self { shared, stop, serving })
+    }
+
+    /// Where it listens, and what it asks callers for.
+    pub fn access(&self) -> &Access {
+        &self.shared.access
+    }
+
+    /// The Claude CLI that sandboxes made from now on get.
+    pub fn set_claude(&self, path: Option<PathBuf>) {
+        *self.shared.claude.write().unwrap_or_else(PoisonError::into_inner) = path;
+    }
+
+    /// Programs other than the server itself that were active in the last minute, and sandboxes that run.
+    pub fn busy(&self) -> usize {
+        self.shared.activity.count() + self.shared.sandboxes.running()
+    }
+
+    /// Stops serving; keepers and sandboxes go on.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.shared.sandboxes.stop();
+        self.serving.close();
+        self.serving.wait().await;
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.shared.sandboxes.stop();
+    }
+}
 
 /// Entry of the engine's small processes (`engine keep DIR`, `engine helper …`).
 pub fn small(args: &[OsString]) -> ExitCode {
     let word = |i: usize| args.get(i).and_then(|a| a.to_str()).unwrap_or_default();
     match (word(0), word(1)) {
         ("keep", _) => keeper::main(&args[1..]),
-        ("helper", word) => jail::helper::words(word, args.get(2..).unwrap_or_default()).unwrap_or(ExitCode::from(2)),
+        ("helper", word) => {
+            let rest = args.get(2..).unwrap_or_default();
+            let done = jail::helper::words(word, rest).or_else(|| images::skeleton::words(word, rest));
+            done.unwrap_or(ExitCode::from(2))
+        }
         _ => ExitCode::from(2),
     }
 }

@@ -32,6 +32,9 @@ use crate::{
 const CLIENT_VERSION: &str = "1.6.4";
 const CLIENT_TYPE: &str = "1";
 
+/// Who really calls: what the headers above can't say.
+const USER_AGENT: &str = concat!("sandbank/", env!("CARGO_PKG_VERSION"));
+
 pub(super) type Client = ModalClientClient<Channel>;
 
 /// A connection to Modal, or to an engine that speaks like it. Cheap to clone.
@@ -82,7 +85,9 @@ pub(super) const SHORT: How = How { policy: CONTROL, auth: Auth::Short, key: Non
 /// A channel to one address; it connects when first used and again after a break.
 pub(super) fn channel(url: &str, connect: Duration) -> Result<Channel, String> {
     let mut endpoint = Endpoint::from_shared(url.to_owned())
-        .map_err(|_| format!("{:?} is no address of a server", url))?
+        .map_err(|_| format!("{url:?} is no address of a server"))?
+        .user_agent(USER_AGENT)
+        .map_err(|e| format!("{USER_AGENT} is no name of a program: {e}"))?
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .http2_keep_alive_interval(Duration::from_secs(30))
@@ -107,6 +112,7 @@ impl Modal {
         let channel = channel(&access.server_url, Duration::from_secs(10)).map_err(bad)?;
         let host = access.server_url.parse::<http::Uri>().ok().and_then(|u| u.host().map(str::to_owned));
         let http = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
             .connect_timeout(Duration::from_secs(10))
             // Only silence is timed: a large file takes its time.
             .read_timeout(Duration::from_secs(60))

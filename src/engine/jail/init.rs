@@ -18,7 +18,7 @@ use rustix::{
     fs::{CWD, Dir, Mode, OFlags, openat},
     process::{
         DumpableBehavior, Pid, Signal, WaitOptions, kill_process, set_dumpable_behavior,
-        set_parent_process_death_signal, waitpid,
+        set_parent_process_death_signal, wait,
     },
     thread::{UnshareFlags, unshare_unsafe},
 };
@@ -203,7 +203,8 @@ impl Init<'_> {
         let mut record = [0u8; 128 * size_of::<u32>()];
         // Only says that there are some; several signals may be one.
         let _ = rustix::io::read(&self.children, &mut record);
-        while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+        // Any child: each command leads a group of its own, and `waitpid(None)` means those of this group.
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             let Some(number) = self.running.remove(&pid.as_raw_nonzero().get()) else { continue };
             let end = match (status.exit_status(), status.terminating_signal()) {
                 (Some(code), _) => ExecEnd::Code(code),

@@ -108,6 +108,9 @@ impl Sources {
         mount("proc", by_fd(&proc).as_str(), "proc", flags, None::<&std::ffi::CStr>).map_err(say("mount /proc"))?;
         let terminals =
             self.devices(&new, ids, memory).map_err(|e| format!("cannot make /dev for the sandbox: {e}"))?;
+        // Most settings belong to the host's root and are closed anyway; those of its own namespaces would be open.
+        let settings = within(&new, "/proc/sys").map_err(say("open /proc/sys"))?;
+        bind_at(settings.as_fd(), &new, "/proc/sys", true, false)?;
         let run = make(&new, "/run", true)?;
         tmpfs(&by_fd(&run), &format!("mode=0755,size={RUN_SIZE}")).map_err(say("mount /run"))?;
         make(&new, "/tmp", true)?;

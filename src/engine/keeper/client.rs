@@ -189,7 +189,7 @@ impl KeeperHandle {
         exec_id: &str,
         fd: OutputFd,
         offset: u64,
-    ) -> impl Stream<Item = Result<Bytes, KeeperError>> + Send + 'static {
+    ) -> impl Stream<Item = Result<Bytes, KeeperError>> + Send + use<> {
         let valid = files::valid_id(exec_id);
         let reader = Reader::new(files::exec_dir(&self.folder.0, exec_id), fd);
         let follow =
@@ -273,7 +273,9 @@ impl KeeperHandle {
         }
     }
 
-    fn open(dir: &Path) -> Result<Self, KeeperError> {
+    /// The folder of a sandbox, whether or not its keeper still lives: calls then answer from the files.
+    /// [`KeeperError::Gone`] if there is none.
+    pub fn open(dir: &Path) -> Result<Self, KeeperError> {
         let folder = match File::open(dir) {
             Ok(folder) => folder,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(KeeperError::Gone),

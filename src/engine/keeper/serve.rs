@@ -17,7 +17,7 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    process::{Signal, WaitOptions, waitpid},
+    process::{Signal, WaitOptions, wait, waitpid},
 };
 
 use super::{
@@ -227,7 +227,7 @@ impl Keeper {
             }
         }
         loop {
-            match waitpid(None, WaitOptions::NOHANG) {
+            match wait(WaitOptions::NOHANG) {
                 Ok(Some((pid, _))) if pid == self.jail.pid => return true,
                 Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
                 Ok(None) => return false,

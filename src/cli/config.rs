@@ -1,0 +1,39 @@
+//! `sandbank config …`: nothing but the file and the environment is looked at.
+
+use serde_json::json;
+
+use super::{
+    args::{ConfigCommand, Global},
+    context::{Context, named_config},
+    failure::Failure,
+    out,
+};
+use crate::{api::ApiError, config};
+
+pub(super) fn run(global: &Global, command: &ConfigCommand) -> Result<(), Failure> {
+    let path = named_config(global)?.or_else(config::default_path);
+    let shown = path.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
+    let exists = path.as_ref().is_some_and(|p| p.exists());
+    match command {
+        ConfigCommand::Path if global.json => Ok(out::json(&json!({ "path": shown, "exists": exists }))?),
+        ConfigCommand::Path => Ok(out::line(shown)?),
+        ConfigCommand::Check => {
+            Context::new(global)?;
+            if global.json {
+                return Ok(out::json(&json!({ "ok": true, "path": shown, "exists": exists }))?);
+            }
+            let found = if exists { "is in order" } else { "is not there: defaults are in force" };
+            Ok(out::line(format_args!("{shown} {found}"))?)
+        }
+        ConfigCommand::Show => {
+            let context = Context::new(global)?;
+            let config = config::Config { account: context.account, profile: context.profile, ..context.config };
+            if global.json {
+                return Ok(out::json(&config)?);
+            }
+            let text = toml::to_string(&config)
+                .map_err(|e| ApiError::failed(format!("the settings can't be written as TOML: {e}")))?;
+            Ok(out::raw(text.as_bytes())?)
+        }
+    }
+}

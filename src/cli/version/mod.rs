@@ -1,0 +1,18 @@
+//! `sandbank version …`
+
+mod list;
+mod restore;
+mod save;
+mod show;
+
+use super::{args::VersionCommand, context::Context, failure::Failure};
+
+pub(super) async fn run(context: &Context, command: VersionCommand) -> Result<(), Failure> {
+    match command {
+        VersionCommand::List => list::run(context).await,
+        VersionCommand::Latest => show::latest(context).await,
+        VersionCommand::Show { version } => show::run(context, &version).await,
+        VersionCommand::Save { sandbox, note } => save::run(context, sandbox, note).await,
+        VersionCommand::Restore { sandbox, version, yes } => restore::run(context, sandbox, version, yes).await,
+    }
+}

@@ -1,0 +1,45 @@
+//! `version show` and `version latest`
+
+use jiff::Timestamp;
+
+use crate::{
+    cli::{context::Context, failure::Failure, out, show},
+    core::{Version, text::sanitize_line},
+};
+
+/// `version latest`: its number, so that a script can take it as it is.
+pub(super) async fn latest(context: &Context) -> Result<(), Failure> {
+    let version = context.client()?.version(&context.scope(), "latest").await?;
+    if context.json {
+        return Ok(out::json(&version)?);
+    }
+    Ok(out::line(version.version)?)
+}
+
+/// `version show`
+pub(super) async fn run(context: &Context, name: &str) -> Result<(), Failure> {
+    let v = context.client()?.version(&context.scope(), name).await?;
+    if context.json {
+        return Ok(out::json(&v)?);
+    }
+    let line = |name: &str, value: &str| out::line(format_args!("{name:<10}{}", sanitize_line(value)));
+    line("version", &v.version.to_string())?;
+    line("account", v.account_id.as_str())?;
+    line("saved", &format!("{} ({} ago)", v.created_at, show::age(v.created_at, Timestamp::now())))?;
+    line("files", &v.files.to_string())?;
+    line("size", &show::size(v.bytes))?;
+    Ok(line("note", &remarks(&v))?)
+}
+
+/// The note, and what is special about a version.
+pub(super) fn remarks(version: &Version) -> String {
+    let mut text = version.note.clone();
+    let marks = [
+        (version.legacy, "made by another tool"),
+        (!version.complete && !version.legacy, "files changed while it was saved"),
+    ];
+    for (_, mark) in marks.iter().filter(|(is, _)| *is) {
+        text = if text.is_empty() { format!("({mark})") } else { format!("{text} ({mark})") };
+    }
+    text
+}

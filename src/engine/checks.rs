@@ -1,0 +1,176 @@
+//! Can this machine run sandboxes? What `doctor` asks, and what start refuses. Nothing is started or made.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{StatVfsMountFlags, statfs, statvfs};
+
+use super::{Settings, jail};
+use crate::engine::jail::limits::Controllers;
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What was looked at.
+    pub name: String,
+    /// It is fine.
+    pub ok: bool,
+    /// What was found.
+    pub detail: String,
+    /// What to do if it isn't; empty if it is.
+    pub remedy: String,
+}
+
+impl Check {
+    fn new(name: &str, found: Result<String, (String, String)>) -> Self {
+        let ok = found.is_ok();
+        let (detail, remedy) = match found {
+            Ok(detail) => (detail, String::new()),
+            Err(wrong) => wrong,
+        };
+        Self { name: name.to_owned(), ok, detail, remedy }
+    }
+}
+
+/// All of them.
+pub async fn checks(settings: &Settings) -> Vec<Check> {
+    let settings = settings.clone();
+    // The first one makes a process and waits for it.
+    tokio::task::spawn_blocking(move || all(&settings)).await.unwrap_or_default()
+}
+
+fn all(settings: &Settings) -> Vec<Check> {
+    let limits = Controllers::detect();
+    vec![
+        Check::new("sandboxes", jail::available().map(|()| "namespaces can be made".to_owned()).map_err(remedy_within)),
+        Check::new("ids", ids()),
+        Check::new("merged /usr", merged_usr()),
+        Check::new("limits", Ok(limits.describe().to_owned())),
+        Check::new(
+            "engine's folder",
+            file_system(&settings.dir)
+                .map(|()| format!("{} can hold layers and volumes", settings.dir.display()))
+                .map_err(remedy_within),
+        ),
+        Check::new("claude", claude(settings.claude.as_deref())),
+    ]
+}
+
+/// Sentences of the form "what is wrong: what to do".
+fn remedy_within(sentence: String) -> (String, String) {
+    match sentence.split_once(": ") {
+        Some((wrong, remedy)) => (wrong.to_owned(), remedy.to_owned()),
+        None => (sentence, String::new()),
+    }
+}
+
+fn ids() -> Result<String, (String, String)> {
+    if rustix::process::getuid().is_root() {
+        return Ok("a range of 65,536 ids of their own, chosen as root".to_owned());
+    }
+    let found = ["newuidmap", "newgidmap"]
+        .iter()
+        .all(|tool| ["/usr/bin", "/bin", "/usr/local/bin"].iter().any(|dir| Path::new(dir).join(tool).is_file()));
+    // Without a range sandboxes work all the same, with one id that is shown as root.
+    Ok(if found {
+        "a range of /etc/subuid by newuidmap, where this user has one".to_owned()
+    } else {
+        "one id: `chown` in a sandbox pretends to work (the package uidmap gives a range)".to_owned()
+    })
+}
+
+fn merged_usr() -> Result<String, (String, String)> {
+    if fs::read_link("/bin").is_ok_and(|to| to.ends_with("usr/bin")) {
+        return Ok("/bin is a part of /usr".to_owned());
+    }
+    let remedy =
+        "install the package usrmerge, or run the engine on another host: sandboxes show the host's /usr alone";
+    Err(("/bin is not a part of /usr".to_owned(), remedy.to_owned()))
+}
+
+fn claude(path: Option<&Path>) -> Result<String, (String, String)> {
+    match path {
+        Some(path) if path.is_file() => Ok(format!("{}, shown in sandboxes as /opt/claude", path.display())),
+        Some(path) => Err((
+            format!("{} is not a file", path.display()),
+            "set `[engine.host] claude` to the Claude CLI of this machine".to_owned(),
+        )),
+        None => Err((
+            "the Claude CLI was not found".to_owned(),
+            "install it (npm install -g @anthropic-ai/claude-code), or set `[engine.host] claude`".to_owned(),
+        )),
+    }
+}
+
+/// Magic numbers of file systems that statfs gives.
+const NFS: i64 = 0x6969;
+const OVERLAYFS: i64 = 0x794c_7630;
+const TMPFS: i64 = 0x0102_1994;
+
+/// Overlays whose upper layer lies on it must work: user xattrs, no network, not itself an overlay.
+///
+/// # Errors
+/// "What is wrong: what to do".
+pub fn file_system(dir: &Path) -> Result<(), String> {
+    let there: PathBuf = dir.ancestors().find(|a| a.exists()).unwrap_or(Path::new("/")).to_owned();
+    let say = |e: rustix::io::Errno| format!("the file system of {} can't be asked what it is: {e}", there.display());
+    let kind = statfs(&there).map_err(say)?;
+    let flags = statvfs(&there).map_err(say)?.f_flag;
+    let wrong = match i64::from(kind.f_type) {
+        NFS => Some("NFS, where sandboxes' ids and layers don't work"),
+        OVERLAYFS => Some("overlayfs, which can't be a layer of another"),
+        TMPFS if !has_user_attributes(&there) => Some("a tmpfs without user attributes, which layers need"),
+        _ if flags.contains(StatVfsMountFlags::NOEXEC) => Some("mounted noexec, so nothing in a sandbox could run"),
+        _ => None,
+    };
+    match wrong {
+        None => Ok(()),
+        Some(why) => Err(format!(
+            "{} is on {why}: name a folder on a local disk (ext4, xfs, btrfs) with --data-dir",
+            dir.display()
+        )),
+    }
+}
+
+/// Linux gives tmpfs user attributes from 6.6 on, if it was built so. Asking for one tells "none" from "not possible".
+fn has_user_attributes(dir: &Path) -> bool {
+    !matches!(
+        rustix::fs::getxattr(dir, "user.sandbank", &mut [0_u8; 1]),
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::PERM)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proc_is_no_place_and_a_disk_is() {
+        assert!(file_system(Path::new("/proc/1/none")).is_err_and(|e| e.contains("--data-dir")));
+        assert_eq!(file_system(&std::env::current_dir().unwrap().join("not/yet/there")), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_comes_with_what_to_do() {
+        let there = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            dir: there.path().to_owned(),
+            cache: there.path().to_owned(),
+            data_dir: there.path().to_owned(),
+            program: "sandbank".into(),
+            modal_port: 0,
+            s3_port: 0,
+            bucket: "b".into(),
+            stand_ins: Default::default(),
+            extra: Vec::new(),
+            claude: None,
+            withhold: Vec::new(),
+        };
+        let all = checks(&settings).await;
+        let claude = all.iter().find(|c| c.name == "claude").unwrap();
+        assert!(!claude.ok && claude.remedy.contains("[engine.host] claude"));
+        assert!(all.iter().all(|c| c.ok == c.remedy.is_empty() && !c.detail.is_empty()), "{all:?}");
+    }
+}
