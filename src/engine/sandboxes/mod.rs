@@ -66,6 +66,7 @@ const ROUTER_TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 pub struct Sandboxes {
     running: Running,
     /// The way to the API for withheld keys.
+    /// The way to the API for keys that the engine holds.
     pub upstream: Upstream,
     turns: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
 }
@@ -109,11 +110,6 @@ impl Sandboxes {
     /// Lets go of all sandboxes, which go on: nothing is served or watched any more.
     pub fn stop(&self) {
         self.running.stop();
-    }
-
-    /// The way to the API for keys that the engine holds.
-    pub fn upstream(&self) -> &Upstream {
-        &self.upstream
     }
 
     /// How many run.
