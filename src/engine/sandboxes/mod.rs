@@ -66,7 +66,6 @@ const ROUTER_TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 pub struct Sandboxes {
     running: Running,
     /// The way to the API for withheld keys.
-    /// The way to the API for keys that the engine holds.
     pub upstream: Upstream,
     turns: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
 }
