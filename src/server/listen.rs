@@ -29,6 +29,13 @@ pub(super) fn bind(data: &DataDir) -> Result<UnixListener, ApiError> {
     })
 }
 
+/// Removes the socket. Called by the holder of the lock, so that it is still its own.
+pub(super) fn unbind(data: &DataDir) {
+    if let Err(e) = fs::remove_file(data.socket()) {
+        tracing::warn!(error = %e, "the socket can't be removed");
+    }
+}
+
 /// Takes connections until `stop`; those that are open then end after the answer they are in.
 pub(super) async fn accept(listener: UnixListener, router: Router, activity: Arc<Activity>, stop: CancellationToken) {
     loop {

@@ -16,7 +16,6 @@ use std::{sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-pub use announce::start_time;
 pub use lock::{Lock, LockError};
 
 use crate::{
@@ -67,6 +66,7 @@ pub async fn run(options: Options, ready: impl FnOnce()) -> Result<(), ApiError>
     }
     // From here on nobody finds this server; who is connected is told by the end of the connection.
     announce.withdraw();
+    listen::unbind(&data);
     stop.cancel();
     service.close().await;
     shared.activity.drained(DRAIN).await;

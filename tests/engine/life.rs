@@ -2,10 +2,9 @@
 
 use std::{fs, time::Duration};
 
-use rustix::process::{Pid, Signal, kill_process};
 use sandbank::modal::{EndKind, ErrorKind};
 
-use crate::place::{Place, account, ok, request, sh, soon, until};
+use crate::place::{Place, account, kill_keeper, ok, request, sh, soon, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn made_listed_ended_and_its_name_free_again() {
@@ -79,12 +78,7 @@ async fn the_same_key_is_the_same_sandbox_also_after_a_restart() {
 async fn a_killed_keeper_is_an_end_with_its_reason() {
     let Some(mut place) = Place::new().await else { return };
     let [watched, unwatched] = [place.sandbox("watched").await, place.sandbox("unwatched").await];
-    let kill = |place: &Place, id: &str| {
-        let keepers = place.keepers(id);
-        assert_eq!(keepers.len(), 1, "one keeper for each sandbox");
-        kill_process(Pid::from_raw(keepers[0]).unwrap(), Signal::KILL).unwrap();
-    };
-    kill(&place, watched.id.as_str());
+    kill_keeper(&place, watched.id.as_str());
     let end = soon("the end", watched.wait()).await.unwrap();
     assert_eq!(end.kind, EndKind::Failed);
     assert!(end.reason().contains("keeper was killed"), "{}", end.reason());
@@ -92,7 +86,7 @@ async fn a_killed_keeper_is_an_end_with_its_reason() {
 
     // The same while no engine looks.
     place.stop().await;
-    kill(&place, unwatched.id.as_str());
+    kill_keeper(&place, unwatched.id.as_str());
     place.start().await;
     let end = place.modal().sandbox(&unwatched.id).poll().await.unwrap().expect("it has ended");
     assert!(end.reason().contains("keeper was killed"), "{}", end.reason());

@@ -10,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::TryStreamExt;
+use rustix::process::{Pid, Signal, kill_process};
 use sandbank::{
     config::ModalAccess,
     core::{AccountId, ExecId, SandboxConfig},
@@ -120,12 +121,12 @@ impl Place {
             soon("an end", sandbox.wait()).await.unwrap();
         }
         until("scratch is cleared", async || self.names("scratch").is_empty()).await;
-        until("no keeper is left", async || self.keepers("").is_empty()).await;
+        until("no keeper is left", async || self.processes("").is_empty()).await;
         self.stop().await;
     }
 
-    /// Process ids of keepers whose folder's name holds this.
-    pub fn keepers(&self, id: &str) -> Vec<i32> {
+    /// Process ids of the keeper of a sandbox, or of all, each with the first process of its jail, which is a copy.
+    pub fn processes(&self, id: &str) -> Vec<i32> {
         let folder = self.engine_dir().join("sandboxes").join(id);
         let folder = folder.to_str().unwrap().trim_end_matches('/').to_owned();
         let entries = fs::read_dir("/proc").unwrap().flatten();
@@ -138,6 +139,18 @@ impl Place {
             })
             .collect()
     }
+}
+
+/// Kills a sandbox's keeper.
+pub fn kill_keeper(place: &Place, id: &str) {
+    let all = place.processes(id);
+    let parent = |pid: &i32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        status.lines().find_map(|l| l.strip_prefix("PPid:")?.trim().parse::<i32>().ok())
+    };
+    let keeper = all.iter().find(|pid| all.iter().any(|other| parent(other) == Some(**pid)));
+    let keeper = Pid::from_raw(*keeper.expect("a keeper, and its jail's first process")).unwrap();
+    kill_process(keeper, Signal::KILL).unwrap();
 }
 
 /// Whose sandboxes they are.

@@ -13,7 +13,7 @@ pub(super) async fn run(context: &Context, name: &str) -> Result<(), Failure> {
         return Ok(out::json(&detail)?);
     }
     let info = &detail.info;
-    let mut line = |name: &str, value: &str| out::line(format_args!("{name:<10}{}", sanitize_line(value)));
+    let line = |name: &str, value: &str| out::line(format_args!("{name:<10}{}", sanitize_line(value)));
     line("name", &info.name)?;
     line("id", info.sandbox_id.as_str())?;
     line("status", &info.status.to_string())?;

@@ -106,6 +106,7 @@ fn routes(shared: &Arc<Shared>) -> Router {
         .max_encoding_message_size(MAX_MESSAGE);
     let account = Arc::clone(shared);
     let modal = InterceptedService::new(modal, move |request| auth::check(&account.access, request));
+    // The router's tokens are its own: one for each task.
     Routes::new(modal)
         .add_service(router::service(Arc::clone(shared)))
         .into_axum_router()
