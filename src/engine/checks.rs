@@ -118,19 +118,25 @@ pub fn file_system(dir: &Path) -> Result<(), String> {
     let say = |e: rustix::io::Errno| format!("the file system of {} can't be asked what it is: {e}", there.display());
     let kind = statfs(&there).map_err(say)?;
     let flags = statvfs(&there).map_err(say)?.f_flag;
-    let wrong = match i64::from(kind.f_type) {
-        NFS => Some("NFS, where sandboxes' ids and layers don't work"),
-        OVERLAYFS => Some("overlayfs, which can't be a layer of another"),
-        TMPFS if !has_user_attributes(&there) => Some("a tmpfs without user attributes, which layers need"),
-        _ if flags.contains(StatVfsMountFlags::NOEXEC) => Some("mounted noexec, so nothing in a sandbox could run"),
-        _ => None,
-    };
+    let noexec = flags.contains(StatVfsMountFlags::NOEXEC);
+    let wrong = refusal(i64::from(kind.f_type), noexec, || has_user_attributes(&there));
     match wrong {
         None => Ok(()),
         Some(why) => Err(format!(
             "{} is on {why}: name a folder on a local disk (ext4, xfs, btrfs) with --data-dir",
             dir.display()
         )),
+    }
+}
+
+/// Why a file system of this kind can't be used.
+fn refusal(kind: i64, noexec: bool, has_attributes: impl FnOnce() -> bool) -> Option<&'static str> {
+    match kind {
+        NFS => Some("NFS, where sandboxes' ids and layers don't work"),
+        OVERLAYFS => Some("overlayfs, which can't be a layer of another"),
+        TMPFS if !has_attributes() => Some("a tmpfs without user attributes, which layers need"),
+        _ if noexec => Some("mounted noexec, so nothing in a sandbox could run"),
+        _ => None,
     }
 }
 
@@ -147,8 +153,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn proc_is_no_place_and_a_disk_is() {
-        assert!(file_system(Path::new("/proc/1/none")).is_err_and(|e| e.contains("--data-dir")));
+    fn layers_need_a_local_disk_that_runs_programs() {
+        /// ext4.
+        const DISK: i64 = 0xef53;
+        assert!(refusal(NFS, false, || true).is_some());
+        assert!(refusal(OVERLAYFS, false, || true).is_some());
+        assert!(refusal(TMPFS, false, || false).is_some());
+        assert!(refusal(DISK, true, || true).is_some());
+        assert_eq!(refusal(TMPFS, false, || true), None);
+        assert_eq!(refusal(DISK, false, || false), None);
         assert_eq!(file_system(&std::env::current_dir().unwrap().join("not/yet/there")), Ok(()));
     }
 

@@ -221,7 +221,8 @@ async fn build(place: &Place, from: &str, commands: &[&str]) -> (Result<String, 
 async fn commands_make_layers_that_are_kept() {
     let Some(mut place) = Place::new().await else { return };
     let commands = [
-        "ENV GREETING=hello NAME=$GREETING-heron",
+        "ENV GREETING=hello",
+        "ENV NAME=$GREETING-heron",
         "WORKDIR /srv/work",
         "RUN echo $NAME > here && echo tool > /usr/local/bin/tool && chmod +x /usr/local/bin/tool && pwd && echo bad >&2",
         "RUN cat here && test -x /usr/local/bin/tool && rm here && dpkg --version | head -1",
@@ -241,7 +242,7 @@ async fn commands_make_layers_that_are_kept() {
     let (again, _) = build(&place, "host", &commands).await;
     assert_eq!(again.unwrap(), image);
     // Another image shares the first command's layer and doesn't run it again.
-    let (other, log) = build(&place, "host", &[commands[0], commands[1], commands[2], "RUN ls"]).await;
+    let (other, log) = build(&place, "host", &[commands[0], commands[1], commands[2], commands[3], "RUN ls"]).await;
     assert_ne!(other.unwrap(), image);
     assert_eq!(log.iter().filter(|l| *l == "bad").count(), 0, "{log:#?}");
     assert_eq!(place.names("layers").len(), 3);

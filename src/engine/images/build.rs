@@ -220,10 +220,10 @@ async fn jailed(
     log: &Log,
 ) -> Result<ExecEnd, String> {
     let root = shared.images.bare(below).root(scratch);
-    for overlay in &root.overlays {
-        for folder in [&overlay.upper, &overlay.work] {
-            jail::make_dir(&shared.ids, folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
-        }
+    // The one above them too, so that all of it can be removed as their root.
+    let folders = root.overlays.iter().flat_map(|overlay| [overlay.upper.as_path(), overlay.work.as_path()]);
+    for folder in std::iter::once(scratch).chain(folders) {
+        jail::make_dir(&shared.ids, folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
     }
     let workdir = below.workdir.clone().unwrap_or_else(|| "/".to_owned());
     let spec = SandboxSpec {
