@@ -7,11 +7,9 @@ pub mod command;
 pub mod cost;
 pub mod ending;
 pub mod fold;
-pub mod keys;
 pub mod stream;
 
 pub use command::{Conversation, Invocation, Session};
 pub use ending::Ending;
 pub use fold::Fold;
-pub use keys::{Keys, MissingKey};
 pub use stream::{Event, Line, Splitter};

@@ -142,23 +142,4 @@ fn executable(file: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt};
-
-    use super::*;
-
-    #[test]
-    fn the_first_executable_of_the_path_counts() {
-        let dir = tempfile::tempdir().unwrap();
-        for (folder, mode) in [("a", 0o644), ("b", 0o755)] {
-            fs::create_dir(dir.path().join(folder)).unwrap();
-            let file = dir.path().join(folder).join("claude");
-            fs::write(&file, "").unwrap();
-            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-        }
-        let path = std::env::join_paths([Path::new("."), &dir.path().join("a"), &dir.path().join("b")]).unwrap();
-        // Root may execute what has any execute bit, and nothing that has none.
-        assert_eq!(first_in(&path, "claude"), Some(dir.path().join("b/claude")));
-        assert_eq!(first_in(&path, "heron"), None);
-    }
-}
+mod tests;

@@ -179,18 +179,22 @@ pub fn announced(data: &DataDir) -> Option<ServerFile> {
 /// Waits until the process that wrote the file has ended.
 async fn gone(file: &ServerFile, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
-    // A zombie has ended too, but has its entry until its parent looks.
-    let lives = || {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", file.pid)).ok()?;
-        let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-        let state = fields.next()?;
-        Some(state != "Z" && fields.nth(18)?.parse::<u64>().ok()? == file.start_time)
-    };
-    while lives() == Some(true) {
+    while started(file.pid) == Some(file.start_time) {
         if Instant::now() >= deadline {
             return false;
         }
         time::sleep(LOOK).await;
     }
     true
+}
+
+/// When a process started, in clock ticks since boot; nothing for one that has ended. A zombie has ended too, but has
+/// its entry until its parent looks.
+pub(super) fn started(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    if fields.next()? == "Z" {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
 }

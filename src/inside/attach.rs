@@ -1,7 +1,7 @@
 //! `inside attach ID --from OFFSET`: output of a command from any offset, and the way for input, to and from the
 //! server. As many as wanted, as often as wanted; none of them changes what another sees.
 //!
-//! Frames on standard output: `hello`, `output…`, `taken…`, and at the end `exit` or `lost`. Frames on standard input
+//! Frames on standard output: `hello`, `fed`, `output…`, `taken…`, and at the end `exit` or `lost`. Frames on standard input
 //! go to the shim as they are. The end of standard input is no message: the server closes it when it only listens.
 
 use std::{
@@ -74,7 +74,7 @@ fn follow(shim: &mut UnixStream, reader: &mut Reader, out: &Out) -> io::Result<(
             Err(e) => return Err(e),
         }
         while let Some(frame) = decoder.next_frame().map_err(io::Error::other)? {
-            if let Frame::Taken { .. } = frame {
+            if let Frame::Taken { .. } | Frame::Fed { .. } = frame {
                 out.send(&[frame])?;
             }
         }

@@ -1,7 +1,7 @@
 //! All that runs inside a sandbox: shim and mover, and the words they speak with the server.
 //!
-//! Small processes without runtime, configuration or terminal. They may run in any image, on gVisor too: nothing here
-//! needs `/proc`, names of terminals, or a kernel newer than 4.4.
+//! Small processes without configuration or terminal, and without a runtime but for the mover's requests. They may run in
+//! any image, on gVisor too: nothing here needs `/proc`, names of terminals, or a kernel newer than 4.4.
 
 pub mod attach;
 pub mod mover;

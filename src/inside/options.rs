@@ -10,7 +10,8 @@ pub const SPOOLS: &str = "/tmp/.sandbank";
 /// Output that nobody has stored may fill this much of the sandbox's disk; then the command waits.
 pub const UNREAD: u64 = 1 << 30;
 
-/// `inside run ID [--pty ROWSxCOLUMNS] [--stdin pipe|pty|null] [--dir DIR] [--idle SECONDS] [--unread BYTES] -- COMMAND…`
+/// `inside run ID [--pty ROWSxCOLUMNS] [--stdin pipe|pty|null] [--dir DIR] [--idle SECONDS] [--unread BYTES]
+/// [--attach OFFSET] -- COMMAND…`
 pub struct RunOptions {
     /// Names the command and its folder.
     pub id: String,
@@ -24,6 +25,8 @@ pub struct RunOptions {
     pub idle: Option<Duration>,
     /// Bytes that may wait to be stored.
     pub unread: u64,
+    /// Once it is started, or was before, go on as [`super::attach`] from this offset: one process less to start.
+    pub attach: Option<u64>,
     /// argv.
     pub command: Vec<OsString>,
 }
@@ -68,6 +71,7 @@ impl RunOptions {
             stdin: Input::Null,
             idle: None,
             unread: UNREAD,
+            attach: None,
             command: Vec::new(),
         };
         while let Some(word) = words.next() {
@@ -91,6 +95,7 @@ impl RunOptions {
                     }
                 }
                 Some("--idle") => options.idle = Some(Duration::from_secs(number(words.next(), "--idle")?)),
+                Some("--attach") => options.attach = Some(number(words.next(), "--attach")?),
                 Some("--unread") => options.unread = number(words.next(), "--unread")?,
                 _ => return Err(usage(&format!("unknown option {}", word.display()))),
             }

@@ -27,7 +27,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use rustix::event::{PollFd, PollFlags};
 
 use super::{
-    options::RunOptions,
+    attach,
+    options::{AttachOptions, RunOptions},
     spawn::{self, Input, Side},
     spool,
     words::{Decoder, Frame, PIECE, Stream},
@@ -49,21 +50,22 @@ const END_OF_TRANSMISSION: u8 = 4;
 /// Attached readers at once; each is a process in the sandbox.
 const MAX_CLIENTS: usize = 32;
 
-/// Starts the command unless it was started before; says `started` or `running` on standard output.
+/// Starts the command unless it was started before; says `started` or `running` on standard output, or goes on as
+/// `attach`.
 pub fn run(options: &RunOptions) -> io::Result<()> {
     let dir = options.folder();
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
     let lock = File::create(dir.join("lock"))?;
     let held = rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok();
     if !held || dir.join("sock").exists() || dir.join("exit").exists() {
-        return say("running\n");
+        return go_on(options, "running\n");
     }
     match spawn::detach()? {
         Side::Parent { mut ready } => {
             drop(lock);
             let mut trouble = String::new();
             ready.read_to_string(&mut trouble)?;
-            if trouble.is_empty() { say("started\n") } else { Err(io::Error::other(trouble)) }
+            if trouble.is_empty() { go_on(options, "started\n") } else { Err(io::Error::other(trouble)) }
         }
         Side::Child { mut ready } => {
             let ended = match Shim::start(&dir, options) {
@@ -86,6 +88,14 @@ pub fn run(options: &RunOptions) -> io::Result<()> {
             drop(lock);
             ended
         }
+    }
+}
+
+/// What the starting process does once the command is there.
+fn go_on(options: &RunOptions, word: &str) -> io::Result<()> {
+    match options.attach {
+        Some(from) => attach::attach(&AttachOptions { id: options.id.clone(), dir: options.dir.clone(), from }),
+        None => say(word),
     }
 }
 
@@ -132,6 +142,8 @@ struct Shim {
     queue: VecDeque<Bytes>,
     end_input: bool,
     taken: u64,
+    /// Bytes of input in the lines that were taken.
+    fed: u64,
     spool: spool::Writer,
     committed: u64,
     unread: u64,
@@ -181,6 +193,7 @@ impl Shim {
             queue: VecDeque::new(),
             end_input: false,
             taken: 0,
+            fed: 0,
             spool,
             committed: 0,
             unread: options.unread,
@@ -292,6 +305,8 @@ impl Shim {
             && stream.set_nonblocking(true).is_ok()
         {
             let mut out = BytesMut::new();
+            // Before the number: who hears that has both.
+            Frame::Fed { bytes: self.fed }.encode(&mut out);
             Frame::Taken { number: self.taken }.encode(&mut out);
             self.clients.push(Client { stream, decoder: Decoder::default(), out, told: u64::MAX });
         }
@@ -385,7 +400,10 @@ impl Shim {
         if number == self.taken + 1 {
             self.taken = number;
             match bytes {
-                Some(bytes) if !self.end_input => self.queue.push_back(bytes),
+                Some(bytes) if !self.end_input => {
+                    self.fed += bytes.len() as u64;
+                    self.queue.push_back(bytes);
+                }
                 Some(_) => {}
                 None => self.end_input = true,
             }

@@ -48,6 +48,12 @@ pub enum Frame {
         /// The line's number.
         number: u64,
     },
+    /// Bytes of input that the shim has had so far, all lines together; said once to each who attaches, before the
+    /// first [`Frame::Taken`]. A server that knows nothing of its predecessor's lines goes on from there.
+    Fed {
+        /// How many.
+        bytes: u64,
+    },
     /// The command has ended and all its output has been sent.
     Exit {
         /// Exit code, 128 + n for signal n.
@@ -152,6 +158,7 @@ impl Frame {
                 out.put_i32(*number);
             }
             Self::Commit { offset } => number_frame(out, 12, *offset),
+            Self::Fed { bytes } => number_frame(out, 13, *bytes),
         }
         #[allow(clippy::cast_possible_truncation, reason = "a frame is at most MAX_FRAME long")]
         let length = (out.len() - at - 4) as u32;
@@ -190,14 +197,15 @@ impl Frame {
                 exact(4, &body)?;
                 Self::Resize { rows: body.get_u16(), columns: body.get_u16() }
             }
-            4 | 7 | 9 | 12 => {
+            4 | 7 | 9 | 12 | 13 => {
                 exact(8, &body)?;
                 let number = body.get_u64();
                 match kind {
                     4 => Self::Taken { number },
                     7 => Self::Grown { end: number },
                     9 => Self::EndInput { number },
-                    _ => Self::Commit { offset: number },
+                    12 => Self::Commit { offset: number },
+                    _ => Self::Fed { bytes: number },
                 }
             }
             other => return Err(BadFrame::Kind(other)),
@@ -264,6 +272,7 @@ mod tests {
             any::<(u16, u16)>().prop_map(|(rows, columns)| Frame::Resize { rows, columns }),
             any::<i32>().prop_map(|number| Frame::Signal { number }),
             any::<u64>().prop_map(|offset| Frame::Commit { offset }),
+            any::<u64>().prop_map(|bytes| Frame::Fed { bytes }),
         ]
     }
 

@@ -47,7 +47,8 @@ pub struct ModalError {
 }
 
 impl ModalError {
-    pub(super) fn new(kind: ErrorKind, action: impl Into<String>, message: impl Into<String>) -> Self {
+    /// An error of the caller's own finding.
+    pub fn new(kind: ErrorKind, action: impl Into<String>, message: impl Into<String>) -> Self {
         Self { kind, action: action.into(), message: Untrusted::new(message) }
     }
 

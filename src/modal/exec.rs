@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{Stream, future::BoxFuture};
+use futures::{Stream, StreamExt, TryStreamExt, future::BoxFuture, stream::BoxStream};
 use tokio::{sync::Mutex, time::sleep};
 use tonic::{Code, Request, Response, Status, metadata::MetadataMap, transport::Channel};
 
@@ -29,10 +29,10 @@ use crate::{
             sandbox_get_command_router_access_request::Target,
         },
         task_command_router::{
-            TaskExecPollRequest, TaskExecStartRequest, TaskExecStderrConfig, TaskExecStdinWriteRequest,
-            TaskExecStdioFileDescriptor, TaskExecStdioReadRequest, TaskExecStdoutConfig, TaskExecWaitRequest,
-            TaskReloadVolumesRequest, task_command_router_client::TaskCommandRouterClient, task_exec_poll_response,
-            task_exec_wait_response,
+            SandboxStdioFileDescriptor, SandboxStdioReadV2Request, TaskExecPollRequest, TaskExecStartRequest,
+            TaskExecStderrConfig, TaskExecStdinWriteRequest, TaskExecStdioFileDescriptor, TaskExecStdioReadRequest,
+            TaskExecStdoutConfig, TaskExecWaitRequest, TaskReloadVolumesRequest,
+            task_command_router_client::TaskCommandRouterClient, task_exec_poll_response, task_exec_wait_response,
         },
     },
 };
@@ -45,6 +45,9 @@ const INPUT_PIECE: usize = 256 << 10;
 
 /// Breaks of an output stream in a row before it is given up; each chunk that comes counts from the start again.
 const MAX_BREAKS: u32 = 10;
+
+/// A first command that says nothing for so long has said what there is to read now.
+const QUIET: Duration = Duration::from_millis(300);
 
 /// A token with less than this to live may be why a call was refused: a new one is got, once.
 const LEAST_LIFE: Duration = Duration::from_secs(30);
@@ -335,44 +338,87 @@ fn router_headers(to: &mut MetadataMap, jwt: &str) {
     put(to, "authorization", &format!("Bearer {jwt}"));
 }
 
+/// Whose output is read.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    /// A command's.
+    Exec(ExecId),
+    /// The sandbox's first command's.
+    First,
+}
+
+type Pieces = BoxStream<'static, Result<Bytes, Status>>;
+
 /// Where reading output is.
 struct Reading {
-    exec: Exec,
+    sandbox: Sandbox,
+    source: Source,
     fd: StdioFd,
     offset: u64,
     breaks: u32,
     renewed: bool,
-    stream: Option<tonic::Streaming<crate::proto::task_command_router::TaskExecStdioReadResponse>>,
+    stream: Option<Pieces>,
 }
 
 impl Reading {
+    fn stream(
+        sandbox: &Sandbox,
+        source: Source,
+        fd: StdioFd,
+        offset: u64,
+    ) -> impl Stream<Item = Result<Bytes, ModalError>> + Send + use<> {
+        let sandbox = sandbox.clone();
+        let reading = Self { sandbox, source, fd, offset, breaks: 0, renewed: false, stream: None };
+        futures::stream::try_unfold(reading, async |mut reading| {
+            Ok(reading.next().await?.map(|bytes| (bytes, reading)))
+        })
+    }
+
+    async fn open(&mut self, way: Way) -> Result<Pieces, Status> {
+        let mut client = way.client;
+        let (task_id, offset) = (way.task, self.offset);
+        match self.source {
+            Source::Exec(id) => {
+                let file_descriptor = match self.fd {
+                    StdioFd::Out => TaskExecStdioFileDescriptor::Stdout.into(),
+                    StdioFd::Err => TaskExecStdioFileDescriptor::Stderr.into(),
+                };
+                let exec_id = id.to_string();
+                let mut request = Request::new(TaskExecStdioReadRequest { task_id, exec_id, offset, file_descriptor });
+                router_headers(request.metadata_mut(), &way.jwt);
+                Ok(client.task_exec_stdio_read(request).await?.into_inner().map_ok(|piece| piece.data).boxed())
+            }
+            Source::First => {
+                let file_descriptor = match self.fd {
+                    StdioFd::Out => SandboxStdioFileDescriptor::Stdout.into(),
+                    StdioFd::Err => SandboxStdioFileDescriptor::Stderr.into(),
+                };
+                let mut request = Request::new(SandboxStdioReadV2Request { task_id, offset, file_descriptor });
+                router_headers(request.metadata_mut(), &way.jwt);
+                Ok(client.sandbox_stdio_read_v2(request).await?.into_inner().map_ok(|piece| piece.data).boxed())
+            }
+        }
+    }
+
     async fn next(&mut self) -> Result<Option<Bytes>, ModalError> {
-        let action = "read the command's output";
+        let action = match self.source {
+            Source::Exec(_) => "read the command's output",
+            Source::First => "read the sandbox's output",
+        };
         loop {
             let outcome = match &mut self.stream {
-                Some(stream) => stream.message().await,
+                Some(stream) => stream.try_next().await,
                 None => {
-                    let way = self.exec.sandbox.way(action).await?;
-                    let descriptor = match self.fd {
-                        StdioFd::Out => TaskExecStdioFileDescriptor::Stdout,
-                        StdioFd::Err => TaskExecStdioFileDescriptor::Stderr,
-                    };
-                    let mut request = Request::new(TaskExecStdioReadRequest {
-                        task_id: way.task,
-                        exec_id: self.exec.id.to_string(),
-                        offset: self.offset,
-                        file_descriptor: descriptor.into(),
-                    });
-                    router_headers(request.metadata_mut(), &way.jwt);
-                    let mut client = way.client;
-                    match client.task_exec_stdio_read(request).await {
-                        Ok(response) => {
-                            self.stream = Some(response.into_inner());
+                    let way = self.sandbox.way(action).await?;
+                    let jwt = way.jwt.clone();
+                    match self.open(way).await {
+                        Ok(stream) => {
+                            self.stream = Some(stream);
                             continue;
                         }
                         Err(status) if status.code() == Code::Unauthenticated && !self.renewed => {
                             self.renewed = true;
-                            self.exec.sandbox.renew(&way.jwt).await;
+                            self.sandbox.renew(&jwt).await;
                             continue;
                         }
                         Err(status) => Err(status),
@@ -380,11 +426,11 @@ impl Reading {
                 }
             };
             match outcome {
-                Ok(Some(chunk)) => {
-                    self.offset += chunk.data.len() as u64;
+                Ok(Some(data)) => {
+                    self.offset += data.len() as u64;
                     (self.breaks, self.renewed) = (0, false);
-                    if !chunk.data.is_empty() {
-                        return Ok(Some(chunk.data));
+                    if !data.is_empty() {
+                        return Ok(Some(data));
                     }
                 }
                 Ok(None) => return Ok(None),
@@ -401,14 +447,27 @@ impl Reading {
     }
 }
 
+impl Sandbox {
+    /// What its first command writes, both streams as they come: until its end with `follow`, else what is there now.
+    pub fn logs(&self, follow: bool) -> impl Stream<Item = Result<Bytes, ModalError>> + Send + use<> {
+        let out = Reading::stream(self, Source::First, StdioFd::Out, 0).boxed();
+        let err = Reading::stream(self, Source::First, StdioFd::Err, 0).boxed();
+        futures::stream::unfold(futures::stream::select(out, err), move |mut both| async move {
+            let next = match follow {
+                true => both.next().await,
+                // The other side doesn't say that there is nothing more yet; it only waits.
+                false => tokio::time::timeout(QUIET, both.next()).await.ok().flatten(),
+            };
+            next.map(|piece| (piece, both))
+        })
+    }
+}
+
 impl Exec {
     /// Output from an offset until the command has closed that descriptor. A broken connection is mended at the byte
     /// where it broke: nothing is lost, nothing comes twice.
     pub fn read(&self, fd: StdioFd, offset: u64) -> impl Stream<Item = Result<Bytes, ModalError>> + Send + use<> {
-        let reading = Reading { exec: self.clone(), fd, offset, breaks: 0, renewed: false, stream: None };
-        futures::stream::try_unfold(reading, async |mut reading| {
-            Ok(reading.next().await?.map(|bytes| (bytes, reading)))
-        })
+        Reading::stream(&self.sandbox, Source::Exec(self.id), fd, offset)
     }
 
     /// The way to its standard input, from the first byte on.

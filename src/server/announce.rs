@@ -102,7 +102,7 @@ fn write(path: &Path, file: &ServerFile) -> io::Result<()> {
 }
 
 /// When a process started, in clock ticks since boot: field 22 of `/proc/PID/stat`, the 20th after the name.
-pub fn start_time(pid: u32) -> Option<u64> {
+fn start_time(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }

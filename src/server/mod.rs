@@ -16,7 +16,6 @@ use std::{sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-pub use announce::start_time;
 pub use lock::{Lock, LockError};
 
 use crate::{

@@ -1,101 +1,206 @@
 //! The use cases, the only thing that the server calls.
+//!
+//! ```text
+//! commands       a row, the work, the row's end; what was left unfinished is taken up
+//! sandboxes      start, find, list, end            names       what they are called
+//! exec           a command's bytes to a client     shim        a command followed through broken connections
+//! conversations  prompts, turns, transcripts       versions    save and restore
+//! places         clients of Modal and buckets      clients     whose environment counts
+//! bus            what followers of events see      carried     this program inside sandboxes
+//! doctor         what is in order and what isn't
+//! ```
 
+mod bus;
+pub mod carried;
+mod clients;
+mod commands;
 pub mod conversations;
+mod doctor;
+mod exec;
+mod names;
 pub mod place;
+mod places;
 pub mod run;
+mod sandboxes;
+mod shim;
 pub mod versions;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
-
-use bytes::Bytes;
-use futures::stream::BoxStream;
-use uuid::Uuid;
-
-pub use place::{LocalAccess, LocalPlace, Place};
-
-use crate::{
-    api::{
-        ApiError, CommandAnswer, CommandRequest, Doctor, ExecClientFrame, ExecServerFrame, ExecStart, PlacedItem,
-        Published, SandboxDetail, Scope,
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
     },
-    config::{Config, DataDir},
-    core::{AccountId, ConversationId, RequestId, SandboxInfo, Version},
 };
 
-/// What a client's hello left: its shell's variables (keys; memory only) and where it has `claude`.
-#[derive(Clone, Default)]
-pub struct ClientEnv {
-    /// Variables whose names [`crate::api::hello::is_override`].
-    pub env: BTreeMap<String, String>,
-    /// The `claude` of its PATH.
-    pub claude: Option<PathBuf>,
-}
+use bytes::Bytes;
+use futures::{StreamExt, stream::BoxStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+pub use clients::ClientEnv;
+pub use exec::ExecSession;
+pub use place::{LocalAccess, LocalPlace, Place};
+pub use run::{ProgressSink, Run};
+
+use crate::{
+    api::{ApiError, CommandAnswer, CommandRequest, Doctor, ExecStart, PlacedItem, Published, SandboxDetail, Scope},
+    config::{Config, DataDir},
+    core::{AccountId, ConversationId, RequestId, SandboxId, SandboxInfo, Version},
+    modal::{Modal, Sandbox},
+    store::Store,
+};
+
+/// Ways to sandboxes that are kept open; more than anyone works in at a time.
+const MAX_OPEN_WAYS: usize = 256;
 
 /// The use cases over one database. Cheap to clone.
 #[derive(Clone)]
-pub struct Service {}
+pub struct Service {
+    inner: Arc<Inner>,
+}
 
-/// An exec that a client follows.
-pub struct ExecSession {
-    /// Output, and what is said once; ends after `Ended` or `Error`.
-    pub output: BoxStream<'static, ExecServerFrame>,
-    /// Where the client's frames go; dropping it ends nothing (the client may come again).
-    pub input: tokio::sync::mpsc::Sender<ExecClientFrame>,
+struct Inner {
+    config: Config,
+    data: DataDir,
+    store: Store,
+    bus: bus::Bus,
+    clients: clients::Clients,
+    places: places::Places,
+    carried: carried::Carried,
+    running: commands::Running,
+    /// Conversations with a turn under way.
+    turns: Mutex<HashSet<ConversationId>>,
+    /// Clients that follow an exec.
+    sessions: AtomicUsize,
+    marks: exec::Marks,
+    /// The way to a sandbox's worker costs two questions; it is kept.
+    ways: Mutex<HashMap<SandboxId, Sandbox>>,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+}
+
+impl Inner {
+    /// Runs something in the background until its end or the server's.
+    fn spawn(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
+        let closing = self.closing.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = closing.cancelled() => {}
+                () = work => {}
+            }
+        });
+    }
+
+    /// The client of a sandbox, with its open way if there is one.
+    fn sandbox_client(&self, modal: &Modal, id: &SandboxId) -> Sandbox {
+        let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        if ways.len() >= MAX_OPEN_WAYS && !ways.contains_key(id) {
+            ways.clear();
+        }
+        ways.entry(id.clone()).or_insert_with(|| modal.sandbox(id)).clone()
+    }
+
+    fn keep_client(&self, sandbox: &Sandbox) {
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner).insert(sandbox.id.clone(), sandbox.clone());
+    }
 }
 
 impl Service {
     /// Opens the database and takes up unfinished work of the server before.
+    ///
+    /// # Errors
+    /// The database can't be opened.
     pub async fn open(config: Config, data: DataDir, local: Arc<dyn LocalPlace>) -> Result<Self, ApiError> {
-        let _ = (config, data, local);
-        Ok(Self {})
+        let bus = bus::Bus::default();
+        let sink = bus.clone();
+        let store = Store::open(&data.database(), move |events| sink.publish(events)).await?;
+        let inner = Arc::new(Inner {
+            places: places::Places::new(config.clone(), local),
+            config,
+            data,
+            store,
+            bus,
+            clients: clients::Clients::default(),
+            carried: carried::Carried::default(),
+            running: commands::Running::default(),
+            turns: Mutex::default(),
+            sessions: AtomicUsize::new(0),
+            marks: exec::Marks::default(),
+            ways: Mutex::default(),
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+        });
+        inner.take_up().await?;
+        Ok(Self { inner })
     }
 
     /// Remembers a client. Its id stands in each of its later requests.
     pub fn hello(&self, client: ClientEnv) -> Uuid {
-        let _ = client;
-        Uuid::new_v4()
+        self.inner.places.local().set_claude(client.claude.clone());
+        self.inner.clients.add(client)
+    }
+
+    /// Whether this server remembers a client's hello. One that doesn't runs commands with the configuration alone.
+    pub fn knows(&self, client: Uuid) -> bool {
+        self.inner.clients.knows(client)
     }
 
     /// Calls, turns and commands under way.
     pub fn running(&self) -> usize {
-        0
+        self.inner.running.len() + self.inner.sessions.load(Ordering::Relaxed)
     }
 
     /// Whether anything has to be tended: what runs, and local sandboxes.
     pub fn busy(&self) -> bool {
-        false
+        self.running() > 0 || !self.inner.tasks.is_empty() || self.inner.places.local().busy() > 0
     }
 
     /// Takes a command: a row first, then it is begun in the background. A known id gives what is known of it; the
     /// same id with another body is a conflict.
+    ///
+    /// # Errors
+    /// It can't be taken, and nothing of it is stored.
     pub async fn submit(&self, client: Option<Uuid>, request: CommandRequest) -> Result<CommandAnswer, ApiError> {
-        let _ = (client, request);
-        Err(ApiError::failed("not there"))
+        self.inner.submit(self.inner.clients.env(client), request).await
     }
 
     /// What is known of a command.
+    ///
+    /// # Errors
+    /// There is none.
     pub async fn command(&self, id: RequestId) -> Result<CommandAnswer, ApiError> {
-        Err(ApiError::not_found(id.to_string()))
+        self.inner.answer(id).await
     }
 
     /// Asks a command to stop; it ends as `interrupted` when it has.
+    ///
+    /// # Errors
+    /// There is none.
     pub async fn interrupt(&self, id: RequestId) -> Result<CommandAnswer, ApiError> {
-        Err(ApiError::not_found(id.to_string()))
+        self.inner.interrupt(id).await
     }
 
     /// Sandboxes, newest first; those that ended too when the scope says `all`.
+    ///
+    /// # Errors
+    /// The place can't be asked.
     pub async fn sandboxes(&self, client: Option<Uuid>, scope: &Scope) -> Result<Vec<SandboxInfo>, ApiError> {
-        let _ = (client, scope);
-        Ok(Vec::new())
+        self.inner.list(&self.inner.clients.env(client), scope).await
     }
 
     /// One sandbox by id, name, or a prefix that fits one.
+    ///
+    /// # Errors
+    /// None or several fit, or the place can't be asked.
     pub async fn sandbox(&self, client: Option<Uuid>, scope: &Scope, name: &str) -> Result<SandboxDetail, ApiError> {
-        let _ = (client, scope);
-        Err(ApiError::not_found(name))
+        self.inner.detail(&self.inner.clients.env(client), scope, name).await
     }
 
     /// What a sandbox's first command wrote, so far or, with `follow`, until its end.
+    ///
+    /// # Errors
+    /// None or several fit, or the place can't be asked.
     pub async fn logs(
         &self,
         client: Option<Uuid>,
@@ -103,29 +208,39 @@ impl Service {
         name: &str,
         follow: bool,
     ) -> Result<BoxStream<'static, Result<Bytes, ApiError>>, ApiError> {
-        let _ = (client, scope, follow);
-        Err(ApiError::not_found(name))
+        self.inner.logs(&self.inner.clients.env(client), scope, name, follow).await
     }
 
     /// Starts a command in a sandbox, or finds the one that was started under this id, and follows it.
+    ///
+    /// # Errors
+    /// It can't be taken. What goes wrong later is said in the session.
     pub async fn exec(&self, client: Option<Uuid>, sandbox: &str, start: ExecStart) -> Result<ExecSession, ApiError> {
-        let _ = (client, start);
-        Err(ApiError::not_found(sandbox))
+        self.inner.exec(&self.inner.clients.env(client), sandbox, start).await
     }
 
     /// Versions, newest first.
+    ///
+    /// # Errors
+    /// The bucket can't be read.
     pub async fn versions(&self, client: Option<Uuid>, scope: &Scope) -> Result<Vec<Version>, ApiError> {
-        let _ = (client, scope);
-        Ok(Vec::new())
+        let place = self.inner.places.place(scope.profile, &self.inner.clients.env(client).env).await?;
+        versions::list(&place, &scope.account).await
     }
 
     /// One version by its seconds or `latest`.
+    ///
+    /// # Errors
+    /// There is none, or the bucket can't be read.
     pub async fn version(&self, client: Option<Uuid>, scope: &Scope, name: &str) -> Result<Version, ApiError> {
-        let _ = (client, scope);
-        Err(ApiError::not_found(name))
+        let place = self.inner.places.place(scope.profile, &self.inner.clients.env(client).env).await?;
+        versions::show(&place, &scope.account, name).await
     }
 
     /// A conversation so far: the named one, or the sandbox's latest.
+    ///
+    /// # Errors
+    /// There is none.
     pub async fn transcript(
         &self,
         client: Option<Uuid>,
@@ -133,27 +248,34 @@ impl Service {
         sandbox: &str,
         conversation: Option<ConversationId>,
     ) -> Result<Vec<PlacedItem>, ApiError> {
-        let _ = (client, scope, conversation);
-        Err(ApiError::not_found(sandbox))
+        self.inner.transcript(&self.inner.clients.env(client), scope, sandbox, conversation).await
     }
 
     /// The account's events: stored ones after the cursor (from now on when absent), a keyframe, then what happens.
     /// Ends when the follower is too slow: it comes again with its cursor.
+    ///
+    /// # Errors
+    /// The database's.
     pub async fn follow(
         &self,
         account: &AccountId,
         after: Option<u64>,
     ) -> Result<BoxStream<'static, Published>, ApiError> {
-        let _ = (account, after);
-        Ok(Box::pin(futures::stream::empty()))
+        let closing = self.inner.closing.clone().cancelled_owned();
+        let events = self.inner.bus.follow(&self.inner.store, account, after).await?;
+        Ok(events.take_until(closing).boxed())
     }
 
     /// What is in order and what isn't, for this client's environment.
     pub async fn doctor(&self, client: Option<Uuid>, scope: &Scope) -> Doctor {
-        let _ = (client, scope);
-        Doctor::default()
+        self.inner.doctor(&self.inner.clients.env(client), scope).await
     }
 
     /// Stores what is under way and lets go: nothing that was accepted is lost, the next server takes it up.
-    pub async fn close(&self) {}
+    pub async fn close(&self) {
+        self.inner.closing.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.inner.store.close().await;
+    }
 }

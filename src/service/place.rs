@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use futures::future::BoxFuture;
 
 use crate::{
-    api::{ApiError, DoctorCheck, EngineStatus},
+    api::{ApiError, DoctorCheck, EngineStatus, ErrorCode},
     config::{ModalAccess, S3Access},
     core::Profile,
-    modal::Modal,
+    modal::{ErrorKind, Modal, ModalError},
     storage::Bucket,
 };
 
@@ -49,4 +49,24 @@ pub trait LocalPlace: Send + Sync {
     /// Programs other than this server that are connected to it, and sandboxes that run: while there are any, the
     /// server has something to tend.
     fn busy(&self) -> usize;
+}
+
+impl From<ModalError> for ApiError {
+    fn from(error: ModalError) -> Self {
+        let code = match error.kind {
+            ErrorKind::NotFound => ErrorCode::NotFound,
+            ErrorKind::AlreadyExists | ErrorKind::Conflict => ErrorCode::Conflict,
+            ErrorKind::Auth => ErrorCode::NotConfigured,
+            ErrorKind::Denied => ErrorCode::Refused,
+            ErrorKind::Exhausted | ErrorKind::Unavailable => ErrorCode::Unavailable,
+            // What the user wrote was checked before it was sent: the rest is not a matter of its spelling.
+            ErrorKind::Invalid
+            | ErrorKind::OutOfRange
+            | ErrorKind::Unimplemented
+            | ErrorKind::Build
+            | ErrorKind::Other => ErrorCode::Failed,
+        };
+        let hint = error.hint();
+        Self::new(code, error.to_string()).hint(hint)
+    }
 }

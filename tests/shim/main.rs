@@ -105,7 +105,7 @@ impl Attached {
                 Frame::Output { stream: Stream::Out, bytes, .. } => self.output.extend_from_slice(&bytes),
                 Frame::Output { stream: Stream::Err, bytes, .. } => self.errors.extend_from_slice(&bytes),
                 Frame::Taken { number } => self.taken = number,
-                Frame::Hello { .. } => {}
+                Frame::Hello { .. } | Frame::Fed { .. } => {}
                 end => self.end = Some(end),
             }
         }

@@ -63,7 +63,7 @@ mod tests {
     #[rstest::rstest]
     #[case(&["The he", "ron\n\nfile"], "The heron\n\nfile")]
     #[case(&["a\u{1b}", "[31mred"], "ared")]
-    #[case(&["x\u{1b}]0;ti", "tle\u{7}y\nz"], "x0;title\nxy\nz")]
+    #[case(&["x\u{1b}]0;ti", "tle\u{7}y\nz"], "x0;ti\nxy\nz")]
     #[case(&["10 %", "\r100 %\nend"], "10 %\n100 %\nend")]
     #[case(&["e", "\u{301}"], "e\u{301}")]
     fn pieces_become_clean_text(#[case] pieces: &[&str], #[case] expected: &str) {

@@ -75,7 +75,7 @@ impl Secrets {
         })
     }
 
-    /// Nonce and ciphertext. The id goes in, so that rows can't be exchanged.
+    /// Encrypts values for a row of this id: nonce and ciphertext. The id goes in, so that rows can't be exchanged.
     ///
     /// # Errors
     /// No randomness.
@@ -89,7 +89,7 @@ impl Secrets {
         Ok([&nonce[..], &sealed].concat())
     }
 
-    /// What [`Self::seal`] made for the same id; `None` with another key or id.
+    /// Decrypts what [`Self::seal`] made for the same id under the same key.
     pub fn unseal(&self, secret_id: &str, sealed: &[u8]) -> Option<BTreeMap<String, String>> {
         let (nonce, text) = sealed.split_first_chunk::<NONCE>()?;
         let payload = Payload { msg: text, aad: secret_id.as_bytes() };

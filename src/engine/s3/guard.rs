@@ -23,7 +23,10 @@ pub(super) fn check(parts: &Parts) -> S3Result<()> {
     let authorization = text(&parts.headers, header::AUTHORIZATION);
     let old = |name: &str| matches!(name, "Signature" | "AWSAccessKeyId");
     if query.iter().any(|(name, _)| old(name)) || authorization.is_some_and(|a| !a.starts_with("AWS4-HMAC-SHA256")) {
-        return Err(s3_error!(InvalidRequest, "This store takes AWS4-HMAC-SHA256 signatures only"));
+        return Err(s3_error!(
+            InvalidRequest,
+            "This store takes AWS4-HMAC-SHA256 signatures only. Tell your client: `signature_version = s3v4` below `s3 =` in ~/.aws/config."
+        ));
     }
     let kind = text(&parts.headers, header::CONTENT_TYPE).unwrap_or_default().trim_start().to_ascii_lowercase();
     if parts.method == Method::POST && kind.starts_with("multipart/") {

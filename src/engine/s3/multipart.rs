@@ -243,12 +243,12 @@ pub(super) fn abort_all(tx: &mut Tx<'_>, bucket: i64) -> Result<(), Fault> {
 /// The parts that the client lists, if they are those that were kept.
 fn chosen(mut kept: BTreeMap<i32, Kept>, listed: Vec<CompletedPart>, rule: Rule) -> S3Result<Vec<Kept>> {
     let count = listed.len();
+    if !listed.is_sorted_by(|a, b| a.part_number < b.part_number) {
+        return Err(s3_error!(InvalidPartOrder, "The parts must be listed in the order of their numbers, each once"));
+    }
     let mut out: Vec<Kept> = Vec::with_capacity(count);
     for mut part in listed {
         let n = part.part_number.unwrap_or_default();
-        if out.last().is_some_and(|last| last.n >= n) {
-            return Err(s3_error!(InvalidPartOrder, "The parts must be listed in the order of their numbers"));
-        }
         let wrong = || s3_error!(InvalidPart, "Part {n} was not uploaded, or has another ETag or checksum");
         let there = kept.remove(&n).ok_or_else(wrong)?;
         let given = given!(part).into_iter().find(|(algorithm, _)| *algorithm == rule.algorithm);

@@ -8,7 +8,8 @@ CREATE TABLE bucket (
 );
 
 -- Content. Exactly one of: file (a name below blobs/), data (small content), rows in `piece` (a multipart object).
--- `refs` counts the objects, parts and wholes that need it; at 0 the row and the file go.
+-- `refs` counts the objects, parts and wholes that need it; at 0 the row and the file go. (No foreign keys to it: each
+-- delete would look for them through all objects.)
 CREATE TABLE blob (
     id     INTEGER PRIMARY KEY,
     size   INTEGER NOT NULL,
@@ -19,16 +20,16 @@ CREATE TABLE blob (
 );
 
 CREATE TABLE piece (
-    whole INTEGER NOT NULL REFERENCES blob (id),
+    whole INTEGER NOT NULL,
     n     INTEGER NOT NULL,
-    part  INTEGER NOT NULL REFERENCES blob (id),
+    part  INTEGER NOT NULL,
     PRIMARY KEY (whole, n)
 ) WITHOUT ROWID;
 
 CREATE TABLE object (
     bucket   INTEGER NOT NULL REFERENCES bucket (id),
     key      TEXT NOT NULL,
-    blob     INTEGER NOT NULL REFERENCES blob (id),
+    blob     INTEGER NOT NULL,
     size     INTEGER NOT NULL,
     etag     TEXT NOT NULL,
     modified INTEGER NOT NULL,
@@ -48,9 +49,9 @@ CREATE TABLE upload (
 CREATE INDEX upload_by_key ON upload (bucket, key, id);
 
 CREATE TABLE part (
-    upload   TEXT NOT NULL REFERENCES upload (id),
+    upload   TEXT NOT NULL,
     n        INTEGER NOT NULL,
-    blob     INTEGER NOT NULL REFERENCES blob (id),
+    blob     INTEGER NOT NULL,
     size     INTEGER NOT NULL,
     etag     TEXT NOT NULL,
     modified INTEGER NOT NULL,

@@ -357,7 +357,7 @@ fn put_option<T>(out: &mut BytesMut, value: Option<&T>, put: impl FnOnce(&mut By
 }
 
 fn put_text(out: &mut BytesMut, text: &str) {
-    put_bytes(out, text[..text.floor_char_boundary(MAX_TEXT)].as_bytes());
+    put_bytes(out, &text.as_bytes()[..text.floor_char_boundary(MAX_TEXT)]);
 }
 
 fn put_bytes(out: &mut BytesMut, bytes: &[u8]) {

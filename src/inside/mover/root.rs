@@ -44,7 +44,7 @@ impl Root {
     /// Opens a folder below it (or itself, for the empty path).
     pub fn folder(&self, path: &[u8]) -> io::Result<OwnedFd> {
         if path.is_empty() {
-            return Ok(self.folder.try_clone()?);
+            return self.folder.try_clone();
         }
         // gVisor had no openat2 for long, and some seccomp filters answer EPERM. Without it, one step at a time.
         static NEW_KERNEL: AtomicBool = AtomicBool::new(true);
@@ -84,9 +84,10 @@ impl Root {
         Ok((stat.f_blocks > 0).then(|| stat.f_bavail.saturating_mul(stat.f_frsize)))
     }
 
-    /// Brings everything to the disk. On a Modal volume this commits it.
+    /// Brings everything to the disk. A Modal volume is committed by `sync MOUNTPOINT`, which is the second call.
     pub fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::syncfs(&self.folder)?)
+        rustix::fs::syncfs(&self.folder)?;
+        Ok(rustix::fs::fsync(&self.folder)?)
     }
 }
 

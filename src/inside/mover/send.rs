@@ -20,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     hash::{PIECE, entry, read_entry},
     http::{Fault, Hope, repeat},
+    path::check_path,
     root::{Root, file_type, look, open_file, read_link, size, special},
     session::{Mover, blocking},
     words::{Digest, Entry, Frame, Kind, Request, part_range},
@@ -45,6 +46,9 @@ pub struct Put {
 /// Sends it, and gives the answer.
 pub async fn put(mover: &Mover, put: Put) -> Frame {
     let ticket = put.ticket;
+    if let Err(e) = check_path(&put.path) {
+        return Frame::Failed { ticket, again: false, reason: e.to_string() };
+    }
     let changed = AtomicBool::new(false).into();
     match repeat(|| once(mover, &put, &changed)).await {
         Ok(etag) => Frame::Done { ticket, etag },

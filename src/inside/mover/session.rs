@@ -165,11 +165,17 @@ fn write_frames(mut frames: mpsc::Receiver<Frame>) {
 async fn session(mut input: Input, out: Out) -> Result<(), Stop> {
     let Some(mover) = greet(&mut input, out).await? else { return Ok(()) };
     let mut tasks = JoinSet::new();
-    while let Some(frame) = input.next().await? {
-        // A task that fails could not write; so can't we.
-        while let Some(done) = tasks.try_join_next() {
-            done.map_err(|e| Stop::at("a part of the mover failed", e))??;
-        }
+    loop {
+        let frame = tokio::select! {
+            frame = input.next() => match frame? {
+                Some(frame) => frame,
+                None => return Ok(()),
+            },
+            Some(done) = tasks.join_next() => {
+                done.map_err(|e| Stop::at("a part of the mover failed", e))??;
+                continue;
+            }
+        };
         match frame {
             Frame::Walk => {
                 let mover = mover.clone();
@@ -209,7 +215,6 @@ async fn session(mut input: Input, out: Out) -> Result<(), Stop> {
             _ => return Err(Stop("the service sent a frame that has no place here".to_owned())),
         }
     }
-    Ok(())
 }
 
 async fn greet(input: &mut Input, out: Out) -> Result<Option<Mover>, Stop> {

@@ -1,3 +1,315 @@
 //! Conversations: prompts in, turns followed to their end, transcripts.
+//!
+//! Before anything runs the prompt is an item, the run of the CLI an exec row with all that starts it but the keys, and
+//! a long prompt the lines of an outbox. From then on any server can go on with the turn (`turn`).
 
 pub mod reader;
+mod turn;
+
+use std::sync::{Arc, PoisonError};
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ClientEnv, Inner, Run,
+    sandboxes::{Found, interrupted},
+    shim::Launch,
+};
+use crate::{
+    agent::{Conversation, Invocation, Session},
+    api::{ApiError, CommandRequest, PlacedItem, Scope, command::Turn},
+    config::ClaudeKeys,
+    core::{ClaudeExecConfig, ConversationId, ExecId, Item, Usage},
+    inside::words::PIECE,
+    store::{ConversationRow, ExecRow, ExecState, Pace, StoreError},
+};
+
+/// Size of the terminal that the CLI runs on. It folds no line and draws nothing there; tools of it may ask.
+const TERMINAL: (u16, u16) = (50, 200);
+
+/// Items that are read at once.
+const PAGE: u32 = 500;
+
+/// Variables of a client that go to its own runs of the CLI beside keys and addresses: settings of requests, which a
+/// user puts into their shell for the CLI. Not all that begin with `CLAUDE_CODE_`: those of a CLI which this shell may
+/// itself be run by would tell ours that it is a part of that one.
+const PASSED: [&str; 8] = [
+    "ANTHROPIC_DEFAULT_HAIKU_MODEL",
+    "ANTHROPIC_DEFAULT_OPUS_MODEL",
+    "ANTHROPIC_DEFAULT_SONNET_MODEL",
+    "ANTHROPIC_SMALL_FAST_MODEL",
+    "CLAUDE_CODE_EFFORT_LEVEL",
+    "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
+    "CLAUDE_CODE_MAX_RETRIES",
+    "CLAUDE_CODE_SUBAGENT_MODEL",
+];
+
+/// All that starts a run of the CLI but the keys.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Spec {
+    command: Vec<String>,
+    env: std::collections::BTreeMap<String, String>,
+    workdir: String,
+    /// The prompt comes by standard input.
+    stdin: bool,
+    /// What the conversation had cost before.
+    before: Usage,
+}
+
+impl Spec {
+    fn launch(&self, keys: &ClaudeKeys) -> Launch {
+        let keys = keys.variables.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
+        Launch {
+            command: self.command.clone(),
+            workdir: Some(self.workdir.clone()),
+            pty: Some(TERMINAL),
+            stdin: if self.stdin { "pipe" } else { "pty" },
+            env: self.env.clone().into_iter().chain(keys).collect(),
+        }
+    }
+}
+
+/// The conversation has a turn under way for as long as this lives.
+struct TurnGuard(Arc<Inner>, ConversationId);
+
+impl Drop for TurnGuard {
+    fn drop(&mut self) {
+        self.0.turns.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+    }
+}
+
+impl Inner {
+    fn claim_turn(self: &Arc<Self>, conversation: ConversationId) -> Result<TurnGuard, ApiError> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if !turns.insert(conversation) {
+            return Err(
+                ApiError::conflict("a turn of this conversation is running").hint("wait for its end, or interrupt it")
+            );
+        }
+        Ok(TurnGuard(self.clone(), conversation))
+    }
+
+    /// One prompt and all that follows. Done again after a crash, it goes on where the server before stopped.
+    pub(super) async fn chat(
+        self: &Arc<Self>,
+        client: &ClientEnv,
+        request: &CommandRequest,
+        run: &Run,
+        sandbox: &str,
+        conversation: Option<ConversationId>,
+        prompt: String,
+    ) -> Result<Turn, ApiError> {
+        // The same for all attempts: the CLI runs once.
+        let id = ExecId(request.request_id.0);
+        if let Some(row) = self.store.exec(id).await? {
+            return self.chat_again(client, request, run, row).await;
+        }
+        let keys = self.keys(client).await?;
+        if !keys.can_sign_in() {
+            return Err(ApiError::not_configured(ClaudeKeys::missing()));
+        }
+        let found = self.find_running(client, &request.account, request.profile, sandbox).await?;
+        let conversation = self.conversation_row(request, &found, conversation).await?;
+        let guard = self.claim_turn(conversation.conversation)?;
+        // Read again: the turn before this one may have ended, and named another session, just now.
+        let conversation = match self.store.conversation(conversation.conversation).await? {
+            Some(row) => ConversationRow { sandbox_id: found.info.sandbox_id.clone(), ..row },
+            None => conversation,
+        };
+        if run.cancel.is_cancelled() {
+            return Err(interrupted());
+        }
+        let session = conversation.session.clone().map_or(Session::New, Session::Resume);
+        let invocation = Invocation::new(
+            &ClaudeExecConfig::new(prompt.as_str()),
+            Some(&Conversation { id: conversation.conversation, session }),
+        );
+        let mut env = invocation.env;
+        for name in PASSED {
+            if let Some(value) = client.env.get(name) {
+                env.entry(name.to_owned()).or_insert_with(|| value.clone());
+            }
+        }
+        let spec = Spec {
+            command: invocation.command,
+            env,
+            workdir: found.workdir(),
+            stdin: invocation.stdin.is_some(),
+            before: self.store.usage(conversation.conversation).await?,
+        };
+        let row = ExecRow {
+            exec_id: id,
+            account: request.account.clone(),
+            profile: request.profile,
+            sandbox_id: found.info.sandbox_id.clone(),
+            conversation: Some(conversation.conversation),
+            spec: serde_json::to_string(&spec).map_err(|e| ApiError::failed(e.to_string()))?,
+            state: ExecState::Accepted,
+            committed: 0,
+            exit_code: None,
+            reason: None,
+            created_at: Timestamp::now(),
+        };
+        self.store_prompt(&conversation, &row, prompt, invocation.stdin).await?;
+        let turn = turn::Turning::new(self, run, found, conversation, row, spec, Vec::new());
+        turn.start(Some(&keys)).run(guard).await
+    }
+
+    /// A turn whose rows are there: the CLI may have been started, may even have ended.
+    async fn chat_again(
+        self: &Arc<Self>,
+        client: &ClientEnv,
+        request: &CommandRequest,
+        run: &Run,
+        row: ExecRow,
+    ) -> Result<Turn, ApiError> {
+        let Some(conversation) = row.conversation else {
+            return Err(ApiError::conflict(format!("{} is the id of a command, not of a turn", row.exec_id)));
+        };
+        let guard = self.claim_turn(conversation)?;
+        let gone = || ApiError::failed("the conversation's row is gone");
+        let conversation = self.store.conversation(conversation).await?.ok_or_else(gone)?;
+        let spec: Spec =
+            serde_json::from_str(&row.spec).map_err(|e| ApiError::failed(format!("the turn's row: {e}")))?;
+        let modal = self.places.modal(request.profile, &client.env).await?;
+        let info = self
+            .store
+            .sandboxes(&request.account, request.profile)
+            .await?
+            .into_iter()
+            .find(|r| r.sandbox_id.as_ref() == Some(&row.sandbox_id));
+        let found = Found {
+            info: info.as_ref().and_then(|r| r.info()).ok_or_else(gone)?,
+            row: info,
+            sandbox: self.sandbox_client(&modal, &row.sandbox_id),
+        };
+        let lines = self.stored_lines(request).await?;
+        let accepted = row.state == ExecState::Accepted;
+        let turn = turn::Turning::new(self, run, found, conversation, row, spec, lines);
+        // One that was perhaps not started needs the keys, and the client that had them is gone. Without them it can
+        // only be looked for.
+        let keys = match accepted {
+            true => Some(self.keys(client).await?).filter(ClaudeKeys::can_sign_in),
+            false => None,
+        };
+        let turn = turn.start(keys.as_ref());
+        let turn = if accepted && keys.is_none() { turn.or_else_missing(ClaudeKeys::missing()) } else { turn };
+        turn.run(guard).await
+    }
+
+    /// The CLI's lines of a turn that are stored, in order.
+    async fn stored_lines(&self, request: &CommandRequest) -> Result<Vec<String>, ApiError> {
+        let Some(row) = self.store.exec(ExecId(request.request_id.0)).await? else { return Ok(Vec::new()) };
+        let Some(conversation) = row.conversation else { return Ok(Vec::new()) };
+        let events = self.store.events_about(&request.account, &conversation.to_string()).await?;
+        Ok(events
+            .into_iter()
+            .filter_map(|event| match event.body {
+                crate::api::EventBody::Line { request_id, raw, .. } if request_id == Some(request.request_id) => {
+                    Some(raw.raw().to_owned())
+                }
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// Keys for the CLI: a client's own, then the configuration's.
+    pub(super) async fn keys(&self, client: &ClientEnv) -> Result<ClaudeKeys, ApiError> {
+        let (claude, env) = (self.config.claude.clone(), client.env.clone());
+        // A key may come from a command that asks a password manager.
+        tokio::task::spawn_blocking(move || claude.keys(&env))
+            .await
+            .map_err(|e| ApiError::failed(e.to_string()))?
+            .map_err(|e| ApiError::not_configured(e.to_string()))
+    }
+
+    /// The named conversation, the sandbox's latest, or a new one.
+    async fn conversation_row(
+        &self,
+        request: &CommandRequest,
+        found: &Found,
+        named: Option<ConversationId>,
+    ) -> Result<ConversationRow, ApiError> {
+        let sandbox_id = found.info.sandbox_id.clone();
+        let known = match named {
+            Some(id) => {
+                let row = self.store.conversation(id).await?;
+                let ours = row.filter(|r| r.account == request.account && r.profile == request.profile);
+                Some(ours.ok_or_else(|| ApiError::not_found(format!("there is no conversation {id}")))?)
+            }
+            None => self.store.latest_conversation(&sandbox_id).await?,
+        };
+        Ok(known.unwrap_or_else(|| ConversationRow {
+            // Of the command's id, so that an attempt after a crash finds its own.
+            conversation: ConversationId(uuid::Uuid::new_v5(&request.request_id.0, b"conversation")),
+            account: request.account.clone(),
+            profile: request.profile,
+            sandbox_id,
+            session: None,
+            created_at: Timestamp::now(),
+        }))
+    }
+
+    async fn store_prompt(
+        &self,
+        conversation: &ConversationRow,
+        row: &ExecRow,
+        prompt: String,
+        stdin: Option<String>,
+    ) -> Result<(), ApiError> {
+        let (conversation, row) = (conversation.clone(), row.clone());
+        self.store
+            .write::<_, StoreError, _>(Pace::Now, move |tx| {
+                Box::pin(async move {
+                    tx.put_conversation(&conversation).await?;
+                    tx.put_item(conversation.conversation, &Item::prompt(format!("{}/prompt", row.exec_id), prompt))
+                        .await?;
+                    tx.add_exec(&row).await?;
+                    let Some(stdin) = stdin else { return Ok(()) };
+                    let mut number = 0;
+                    for piece in stdin.as_bytes().chunks(PIECE) {
+                        number += 1;
+                        tx.add_outbox(row.exec_id, number, piece).await?;
+                    }
+                    // An empty line is the end of the input.
+                    tx.add_outbox(row.exec_id, number + 1, &[]).await
+                })
+            })
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn transcript(
+        &self,
+        client: &ClientEnv,
+        scope: &Scope,
+        sandbox: &str,
+        conversation: Option<ConversationId>,
+    ) -> Result<Vec<PlacedItem>, ApiError> {
+        let row = match conversation {
+            Some(id) => self.store.conversation(id).await?.filter(|r| r.account == scope.account),
+            None => {
+                let found = self.find(client, &scope.account, scope.profile, sandbox).await?;
+                self.store.latest_conversation(&found.info.sandbox_id).await?
+            }
+        };
+        let Some(row) = row else {
+            let message = match conversation {
+                Some(id) => format!("there is no conversation {id}"),
+                None => "there is no conversation in this sandbox yet".to_owned(),
+            };
+            return Err(ApiError::not_found(message));
+        };
+        let mut items = Vec::new();
+        loop {
+            let from = items.last().map_or(0, |i: &PlacedItem| i.position + 1);
+            let page = self.store.items(row.conversation, from, PAGE).await?;
+            if page.is_empty() {
+                return Ok(items);
+            }
+            items.extend(page);
+        }
+    }
+}

@@ -12,6 +12,7 @@ use crate::{
     api::ApiError,
     core::{ExecId, SandboxId, WORKSPACE},
     modal::{ExecRequest, Sandbox},
+    service::carried,
 };
 
 type Open = dyn Fn() -> BoxFuture<'static, Result<Conduit, ApiError>> + Send + Sync;
@@ -47,7 +48,7 @@ impl Ground {
             let it = it.clone();
             async move {
                 let exec = it
-                    .exec(&ExecRequest::new(ExecId::new(), mover_command()))
+                    .exec(&ExecRequest::new(ExecId::new(), carried::command(&["mover"])))
                     .await
                     .map_err(|e| ApiError::failed(e.to_string()))?;
                 Ok(Conduit::exec(&exec))
@@ -62,11 +63,4 @@ impl Ground {
         let conduit = (self.open)().await?;
         Ok(Mover::greet(conduit, &self.root).await?)
     }
-}
-
-/// The mover's command line in a sandbox.
-fn mover_command() -> Vec<String> {
-    ["/opt/sandbank/ld.so", "--library-path", "/opt/sandbank/lib", "/opt/sandbank/sandbank", "inside", "mover"]
-        .map(str::to_owned)
-        .into()
 }

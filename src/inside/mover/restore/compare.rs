@@ -61,7 +61,6 @@ pub async fn compare(mover: &Mover, tree: &Tree) -> Result<Plan, Stop> {
             mover.out.send(frame).await?;
         }
     }
-    mover.out.send(Frame::Compared(plan.totals)).await?;
     Ok(plan)
 }
 

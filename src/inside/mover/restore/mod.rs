@@ -39,17 +39,21 @@ pub struct Wish {
 
 /// Does a restore, or only its comparison.
 pub async fn restore(mover: &Mover, input: &mut Input, wish: Wish) -> Result<(), Stop> {
-    let unfinished = find_unfinished(mover, wish).await?;
     let root = mover.root.clone();
     let work = Arc::new(blocking(move || Work::open(root)).await.map_err(own_folder)?);
+    let unfinished = find_unfinished(mover, wish).await?;
     let (tree, plan) = match prepare(mover, input, &work, wish, unfinished).await {
         Ok((tree, plan)) if !wish.dry => (tree, plan),
         // Nothing is left behind but what was there before.
         ended => {
             blocking(move || work.remove()).await.map_err(own_folder)?;
-            return ended.map(|_| ());
+            return match ended {
+                Ok((_, plan)) => mover.out.send(Frame::Compared(plan.totals)).await,
+                Err(stop) => Err(stop),
+            };
         }
     };
+    mover.out.send(Frame::Compared(plan.totals)).await?;
     let mut entry = Unfinished {
         target: wish.target,
         before: wish.before.or(unfinished.and_then(|u| u.before)),

@@ -9,9 +9,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
+    time::{Duration, Instant},
 };
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
 
 use super::journal;
 use crate::inside::mover::{
@@ -21,6 +23,13 @@ use crate::inside::mover::{
 
 /// Reading, writing and creating, never through a link, never waiting for a pipe's other end.
 const WRITE: OFlags = OFlags::RDWR.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+
+/// How long to wait for another mover: longer than moving a large version's files into place takes, but not for ever,
+/// since a program of the sandbox may hold the lock.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Between two looks at the lock. A lock that waits by itself would wait for ever.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The folder, open.
 #[derive(Debug)]
@@ -33,9 +42,10 @@ pub struct Work {
 }
 
 impl Work {
-    /// Opens it, makes it if it isn't there. Whatever else has its name goes: the name is reserved.
+    /// Opens it, makes it if it isn't there. Whatever else has its name goes: the name is reserved. Waits for a mover
+    /// that has it: one that lost its service in the last phase still finishes.
     pub fn open(root: Arc<Root>) -> io::Result<Self> {
-        let folder = own_folder(root.as_fd(), RESERVED)?;
+        let folder = locked_folder(&root)?;
         let (stage, trash) = (own_folder(folder.as_fd(), b"stage")?, own_folder(folder.as_fd(), b"trash")?);
         let work = Self { root, folder, stage, trash, thrown: AtomicU64::new(0) };
         work.empty_trash()?;
@@ -155,12 +165,13 @@ impl Work {
 
     /// Drops a restore that has not changed the workspace; gives the one that can't be dropped.
     pub fn discard(root: &Arc<Root>) -> io::Result<Option<Unfinished>> {
-        match journal::read(root)? {
-            Some(unfinished) if unfinished.phase == Phase::Apply => return Ok(Some(unfinished)),
-            None if look(root.as_fd(), RESERVED)?.is_none() => return Ok(None),
-            _ => {}
+        if look(root.as_fd(), RESERVED)?.is_none() {
+            return Ok(None);
         }
         let work = Self::open(root.clone())?;
+        if let Some(unfinished) = journal::read(root)?.filter(|u| u.phase == Phase::Apply) {
+            return Ok(Some(unfinished));
+        }
         journal::remove(work.folder())?;
         work.clear_stage()?;
         work.remove()?;
@@ -171,6 +182,28 @@ impl Work {
 /// The name of an entry's file in the stage.
 pub fn staged(entry: u64) -> String {
     entry.to_string()
+}
+
+/// The folder with a lock on it, so that one mover works at a time.
+fn locked_folder(root: &Root) -> io::Result<OwnedFd> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let folder = own_folder(root.as_fd(), RESERVED)?;
+        match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {
+                // Who had it may have removed it at its end: then this is the lock of a folder without a name.
+                let ours = rustix::fs::fstat(&folder)?.st_ino;
+                if look(root.as_fd(), RESERVED)?.is_some_and(|stat| stat.st_ino == ours) {
+                    return Ok(folder);
+                }
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => thread::sleep(PAUSE),
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another restore of it is under way"));
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
 }
 
 /// Opens a folder of ours; anything else with its name is removed.

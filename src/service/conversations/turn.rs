@@ -1,0 +1,352 @@
+//! One turn: a run of the CLI followed to its end.
+//!
+//! What it prints is shown at once and stored a moment later, whole lines with their items, costs and the offset in one
+//! transaction; only then may the sandbox forget it. While one commit is on its way the next is gathered, so that the
+//! disk never holds up what is shown.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{FutureExt, future::BoxFuture};
+use tokio::time::{Instant, sleep_until};
+
+use super::{
+    Spec, TurnGuard,
+    reader::{Batch, Reader},
+};
+use crate::{
+    agent::{Ending, command::AGENT_DIR},
+    api::{ApiError, EventBody, command::Turn},
+    config::ClaudeKeys,
+    core::{Item, ItemBody, Untrusted, item::Level},
+    inside::words::Frame,
+    service::{
+        Inner, Run,
+        sandboxes::Found,
+        shim::{Followed, PATIENT, Way, Word},
+    },
+    store::{ConversationRow, ExecRow, Pace, StoreError, UsageRow},
+};
+
+/// How long an interrupted CLI may take for its last words, and then for its end: it needs a tenth of a second.
+const GRACE: Duration = Duration::from_secs(5);
+
+const INT: i32 = 2;
+const TERM: i32 = 15;
+const KILL: i32 = 9;
+
+/// A turn before the CLI is looked for.
+pub(super) struct Turning {
+    inner: Arc<Inner>,
+    run: Run,
+    found: Found,
+    conversation: ConversationRow,
+    row: ExecRow,
+    spec: Spec,
+    reader: Reader,
+}
+
+/// A turn that is followed.
+pub(super) struct Started {
+    turn: Turning,
+    followed: Followed,
+    missing: Option<String>,
+    /// Lines of input that the shim has not taken.
+    outbox: Vec<(u64, Vec<u8>)>,
+    gathered: Batch,
+    /// The commit on its way: the offset that it stores.
+    commit: Option<BoxFuture<'static, Result<u64, StoreError>>>,
+    stop: Stop,
+}
+
+/// How far stopping is.
+enum Stop {
+    No,
+    /// This signal is next, then.
+    Signal(i32, Instant),
+    Done,
+}
+
+impl Turning {
+    pub(super) fn new(
+        inner: &Arc<Inner>,
+        run: &Run,
+        found: Found,
+        conversation: ConversationRow,
+        row: ExecRow,
+        spec: Spec,
+        stored: Vec<String>,
+    ) -> Self {
+        let lines = stored.iter().map(String::as_str);
+        let reader = Reader::new(&row.exec_id.to_string(), spec.before, lines, row.committed);
+        Self { inner: inner.clone(), run: run.clone(), found, conversation, row, spec, reader }
+    }
+
+    /// Follows the CLI; with keys it is started if it wasn't.
+    pub(super) fn start(self, keys: Option<&ClaudeKeys>) -> Started {
+        let way = match keys {
+            Some(keys) => Way::Start(Box::new(self.spec.launch(keys))),
+            None => Way::Attach,
+        };
+        let sandbox = self.found.sandbox.clone();
+        let followed = Followed::new(sandbox, self.row.exec_id, way, self.row.committed, PATIENT);
+        let gathered = Batch { offset: self.row.committed, ..Batch::default() };
+        let (missing, outbox, commit, stop) = (None, Vec::new(), None, Stop::No);
+        Started { turn: self, followed, missing, outbox, gathered, commit, stop }
+    }
+}
+
+impl Started {
+    /// What to say when the CLI turns out never to have been started, and can't be.
+    pub(super) fn or_else_missing(mut self, what: String) -> Self {
+        self.missing = Some(what);
+        self
+    }
+
+    /// Follows it to its end.
+    pub(super) async fn run(mut self, guard: TurnGuard) -> Result<Turn, ApiError> {
+        self.outbox = self.turn.inner.store.outbox(self.turn.row.exec_id).await?;
+        let outcome = self.follow().await;
+        let (account, conversation) = (&self.turn.row.account, self.turn.conversation.conversation);
+        self.turn.inner.bus.clear(account, conversation);
+        drop(guard);
+        // After each turn others may see what it wrote; nobody has to wait for it.
+        let (inner, sandbox) = (self.turn.inner.clone(), self.turn.found.sandbox.clone());
+        let mounts = [self.turn.found.workspace(), AGENT_DIR.to_owned()];
+        if outcome.is_ok() {
+            self.turn.inner.spawn(async move { inner.commit(&sandbox, &mounts).await });
+        }
+        outcome
+    }
+
+    async fn follow(&mut self) -> Result<Turn, ApiError> {
+        let cancel = self.turn.run.cancel.clone();
+        loop {
+            let idle = self.commit.is_none();
+            let signal = match self.stop {
+                Stop::Signal(_, at) => Some(at),
+                _ => None,
+            };
+            tokio::select! {
+                word = self.followed.next() => match word {
+                    Ok(Word::Exit(code)) => return self.end(Some(code), None).await,
+                    Ok(Word::Lost(reason)) => return self.end(None, Some(reason)).await,
+                    Ok(word) => self.hear(word).await?,
+                    Err(error) => return self.not_started(error).await,
+                },
+                stored = async { match &mut self.commit { Some(c) => c.await, None => std::future::pending().await } },
+                    if !idle =>
+                {
+                    self.commit = None;
+                    self.stored(stored?).await;
+                }
+                () = cancel.cancelled(), if matches!(self.stop, Stop::No) => {
+                    self.stop = Stop::Signal(INT, Instant::now());
+                }
+                () = async { match signal { Some(at) => sleep_until(at).await, None => std::future::pending().await } },
+                    if signal.is_some() =>
+                {
+                    self.signal().await;
+                }
+            }
+            if self.commit.is_none() && !self.gathered.is_empty() {
+                self.commit = Some(self.store(Pace::Grouped));
+            }
+        }
+    }
+
+    async fn hear(&mut self, word: Word) -> Result<(), ApiError> {
+        match word {
+            Word::Ready { taken, .. } => {
+                let id = self.turn.row.exec_id;
+                self.turn
+                    .inner
+                    .store
+                    .write::<_, StoreError, _>(Pace::Grouped, move |tx| {
+                        Box::pin(async move {
+                            tx.exec_started(id).await?;
+                            tx.acknowledge_outbox(id, taken).await
+                        })
+                    })
+                    .await?;
+                self.outbox.retain(|(number, _)| *number > taken);
+                let lines: Vec<Frame> = self.outbox.iter().map(|(number, line)| input(*number, line)).collect();
+                if !lines.is_empty() {
+                    // What doesn't arrive is told again when the shim is there again.
+                    self.followed.send(&lines).await;
+                }
+            }
+            Word::Taken(number) => {
+                self.outbox.retain(|(n, _)| *n > number);
+                let id = self.turn.row.exec_id;
+                self.turn
+                    .inner
+                    .store
+                    .write::<_, StoreError, _>(Pace::Grouped, move |tx| {
+                        Box::pin(async move { tx.acknowledge_outbox(id, number).await })
+                    })
+                    .await?;
+            }
+            Word::Output { bytes, .. } => {
+                let batch = self.turn.reader.push(&bytes);
+                self.gather(batch);
+            }
+            Word::Exit(_) | Word::Lost(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Shows what is new and keeps what has to be stored.
+    fn gather(&mut self, batch: Batch) {
+        let turn = &mut self.turn;
+        for change in turn.reader.take_changes() {
+            turn.inner.bus.delta(&turn.row.account, turn.conversation.conversation, change);
+        }
+        self.gathered.lines.extend(batch.lines);
+        self.gathered.items.extend(batch.items);
+        self.gathered.usage.extend(batch.usage);
+        self.gathered.offset = batch.offset;
+    }
+
+    /// Begins to store what was gathered.
+    fn store(&mut self, pace: Pace) -> BoxFuture<'static, Result<u64, StoreError>> {
+        let next = Batch { offset: self.gathered.offset, ..Batch::default() };
+        let batch = std::mem::replace(&mut self.gathered, next);
+        let turn = &mut self.turn;
+        if let Some(session) = turn.reader.fold().session() {
+            turn.conversation.session = Some(session.to_owned());
+        }
+        let (conversation, row, request) = (turn.conversation.clone(), turn.row.clone(), turn.run.request_id);
+        let completed = batch.items.iter().map(|item| item.key.clone()).collect();
+        turn.inner.bus.completes(&row.account, conversation.conversation, completed);
+        let store = turn.inner.store.clone();
+        async move {
+            store
+                .write(pace, move |tx| {
+                    Box::pin(async move {
+                        let id = conversation.conversation;
+                        for line in batch.lines {
+                            let raw = Untrusted::new(line);
+                            let body = EventBody::Line { conversation: id, request_id: Some(request), raw };
+                            tx.append_event(&row.account, row.profile, body).await?;
+                        }
+                        for item in &batch.items {
+                            tx.put_item(id, item).await?;
+                        }
+                        for (result_index, usage) in batch.usage {
+                            let process = row.exec_id.to_string();
+                            tx.add_usage(&UsageRow { process, result_index, conversation: id, usage }).await?;
+                        }
+                        tx.put_conversation(&conversation).await?;
+                        tx.exec_committed(row.exec_id, batch.offset).await?;
+                        Ok(batch.offset)
+                    })
+                })
+                .await
+        }
+        .boxed()
+    }
+
+    /// Something is on disk: the sandbox may forget it.
+    async fn stored(&mut self, offset: u64) {
+        self.followed.send(&[Frame::Commit { offset }]).await;
+    }
+
+    /// The next of the signals that stop it. Each is for the whole process group.
+    async fn signal(&mut self) {
+        let Stop::Signal(number, _) = self.stop else { return };
+        self.followed.send(&[Frame::Signal { number }]).await;
+        self.stop = match number {
+            INT => Stop::Signal(TERM, Instant::now() + GRACE),
+            TERM => Stop::Signal(KILL, Instant::now() + GRACE),
+            _ => Stop::Done,
+        };
+    }
+
+    /// It ended, or is gone: everything is stored, and the end told.
+    async fn end(&mut self, code: Option<i32>, lost: Option<String>) -> Result<Turn, ApiError> {
+        if let Some(commit) = self.commit.take() {
+            commit.await?;
+        }
+        let last = self.turn.reader.finish();
+        self.gather(last);
+        let ending = self.turn.reader.ending(code);
+        let why = match lost {
+            Some(reason) => {
+                let error = ApiError::failed(format!("the turn can't be followed any longer: {reason}"));
+                Some(self.turn.inner.why(&self.turn.found, error).await)
+            }
+            None => None,
+        };
+        let sentence = why.as_ref().map_or_else(|| ending.sentence(), |e| e.message.clone());
+        if let Some(level) = notice(&ending) {
+            let key = format!("{}/ending", self.turn.row.exec_id);
+            let body = ItemBody::Notice { level, text: sentence.as_str().into() };
+            self.gathered.items.push(Item { key, parent: None, timestamp: None, body });
+        }
+        self.store(Pace::Now).await?;
+        self.close(code, why.as_ref().map(|e| e.message.clone())).await?;
+        if let Some(missing) = self.missing.take().filter(|_| code.is_none() && self.turn.row.committed == 0) {
+            return Err(ApiError::not_configured(missing)
+                .hint("the server that knew your key ended before the turn was started; send the prompt again"));
+        }
+        let cancelled = self.turn.run.cancel.is_cancelled();
+        match (why, &ending) {
+            (_, _) if cancelled => Err(ApiError::interrupted(Ending::Interrupted.sentence())),
+            (Some(error), _) => Err(error),
+            (None, Ending::Interrupted) => Err(ApiError::interrupted(sentence)),
+            (None, Ending::Broken { code: Some(127), .. }) => Err(ApiError::not_configured(sentence)),
+            (None, Ending::Broken { .. }) => Err(ApiError::failed(sentence)),
+            (None, _) => Ok(self.turn_document(&ending)),
+        }
+    }
+
+    fn turn_document(&self, ending: &Ending) -> Turn {
+        let fold = self.turn.reader.fold();
+        let said = fold.last_result().and_then(|r| r.result.as_ref()).cloned();
+        let since = jiff::Timestamp::now().duration_since(self.turn.row.created_at);
+        Turn {
+            conversation: self.turn.conversation.conversation,
+            result: if ending.is_success() { said.unwrap_or_default() } else { ending.sentence() },
+            is_error: !ending.is_success(),
+            cost_micros: fold.spent().cost.0,
+            duration_ms: u64::try_from(since.as_millis()).unwrap_or_default(),
+            version: None,
+        }
+    }
+
+    async fn close(&mut self, code: Option<i32>, reason: Option<String>) -> Result<(), StoreError> {
+        let id = self.turn.row.exec_id;
+        self.turn
+            .inner
+            .store
+            .write(Pace::Now, move |tx| Box::pin(async move { tx.exec_ended(id, code, reason.as_deref()).await }))
+            .await
+    }
+
+    async fn not_started(&mut self, error: ApiError) -> Result<Turn, ApiError> {
+        let error = self.turn.inner.why(&self.turn.found, error).await;
+        let key = format!("{}/ending", self.turn.row.exec_id);
+        let body = ItemBody::Notice { level: Level::Error, text: error.message.as_str().into() };
+        self.gathered.items.push(Item { key, parent: None, timestamp: None, body });
+        self.store(Pace::Now).await?;
+        self.close(None, Some(error.message.clone())).await?;
+        Err(error)
+    }
+}
+
+/// A line of the outbox; an empty one is the end.
+fn input(number: u64, line: &[u8]) -> Frame {
+    match line {
+        [] => Frame::EndInput { number },
+        line => Frame::Input { number, bytes: bytes::Bytes::copy_from_slice(line) },
+    }
+}
+
+/// Which endings the transcript doesn't tell by itself: an API's error and an interrupt are lines of the CLI.
+fn notice(ending: &Ending) -> Option<Level> {
+    match ending {
+        Ending::Answered | Ending::ApiError { .. } | Ending::Interrupted => None,
+        Ending::MaxTurns | Ending::MaxBudget => Some(Level::Warning),
+        Ending::Failed { .. } | Ending::Broken { .. } => Some(Level::Error),
+    }
+}
