@@ -137,7 +137,7 @@ impl Follower {
                         Ok(ExecSay::Started { stdin }) => {
                             started = true;
                             self.take(stdin);
-                            self.send_again(&mut socket).await?;
+                            self.send_again(&mut socket).await;
                         }
                         Ok(ExecSay::Ended { exit_code }) => return Some(Ok(exit_code)),
                         Ok(ExecSay::Error { error }) => return Some(Err(error)),
@@ -147,14 +147,16 @@ impl Follower {
                     Message::Close(_) => return None,
                     _ => {}
                 },
-                data = self.io.stdin.recv(), if room => self.input(&mut socket, data).await?,
+                // What can't be sent is no end yet: the last words of a command that has ended may still lie there to
+                // be read. If the connection is broken, reading says so.
+                data = self.io.stdin.recv(), if room => drop(self.input(&mut socket, data).await),
                 control = self.io.control.recv(), if started && !self.control_ended => match control {
                     Some(control) => {
                         let frame = match control {
                             ExecControl::Resize(rows, cols) => ExecClientFrame::Resize(rows, cols),
                             ExecControl::Signal(number) => ExecClientFrame::Signal(number),
                         };
-                        socket.send(Message::binary(frame.encode())).await.ok()?;
+                        let _ = socket.send(Message::binary(frame.encode())).await;
                     }
                     None => self.control_ended = true,
                 },

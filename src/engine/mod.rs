@@ -70,6 +70,7 @@ pub(in crate::engine) struct Shared {
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
+    store: Arc<s3::Store>,
     stop: CancellationToken,
     serving: TaskTracker,
 }
@@ -90,6 +91,14 @@ impl Engine {
         checks::file_system(&settings.dir).map_err(EngineError::new)?;
         let ids = jail::choose(&settings.cache, &settings.data_dir).map_err(EngineError::new)?;
         let bound = access::bind(&settings).await?;
+        let store = s3::Store::open(s3::Settings {
+            dir: settings.dir.join("s3"),
+            access_key_id: bound.access.access_key_id.clone(),
+            secret_access_key: bound.access.secret_access_key.clone(),
+            region: bound.access.region.clone(),
+        });
+        let store = Arc::new(store.await.map_err(EngineError::new)?);
+        store.make_bucket(&settings.bucket).await.map_err(EngineError::new)?;
         let key = access::key(&settings.dir)?;
         let state = state::State::open(&settings.dir.join("engine.db"))?;
         let claude = images::Claude::new(RwLock::new(settings.claude.clone()));
@@ -113,7 +122,9 @@ impl Engine {
         sandboxes::Sandboxes::recover(&shared).await?;
         let (stop, serving) = (CancellationToken::new(), TaskTracker::new());
         serving.spawn(grpc::serve(Arc::clone(&shared), bound.modal, stop.clone()));
-        Ok(Self { shared, stop, serving })
+        let (objects, until) = (Arc::clone(&store), stop.clone());
+        serving.spawn(async move { objects.serve(bound.s3, until).await });
+        Ok(Self { shared, store, stop, serving })
     }
 
     /// Where it listens, and what it asks callers for.
@@ -128,7 +139,7 @@ impl Engine {
 
     /// Programs other than the server itself that were active in the last minute, and sandboxes that run.
     pub fn busy(&self) -> usize {
-        self.shared.activity.count() + self.shared.sandboxes.running()
+        self.shared.activity.count() + self.store.outside() + self.shared.sandboxes.running()
     }
 
     /// Stops serving; keepers and sandboxes go on.

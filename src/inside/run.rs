@@ -76,8 +76,9 @@ pub fn run(options: &RunOptions) -> io::Result<()> {
                 Err(e) => {
                     // A command that can't be started has an exit code like a shell's.
                     let code = if e.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
-                    let _ = spool::Writer::create(&dir)
-                        .and_then(|mut s| s.append(Stream::Err, format!("{e}\n").as_bytes()));
+                    let _ = spool::Writer::create(&dir).and_then(|mut s| {
+                        s.append(Stream::Err, format!("{}: {e}\n", options.command[0].display()).as_bytes())
+                    });
                     let _ = write_exit(&dir, code);
                     if code == 126 {
                         let _ = write!(ready, "the command could not be started: {e}");

@@ -93,7 +93,7 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let Some(value) = parts.headers.get(CLIENT_HEADER) else { return Ok(Self(None)) };
         match value.to_str().ok().and_then(|text| text.parse().ok()) {
-            Some(id) if app.knows(id) => Ok(Self(Some(id))),
+            Some(id) if app.service.knows(id) => Ok(Self(Some(id))),
             // A server before this one knew it: the client says hello again, with its environment.
             _ => Err(Failure {
                 status: StatusCode::MISDIRECTED_REQUEST,

@@ -23,15 +23,13 @@ fn failed(name: &str, error: ApiError) -> DoctorCheck {
 
 impl Inner {
     pub(super) async fn doctor(&self, client: &ClientEnv, scope: &Scope) -> Doctor {
+        // Configuration and data dir are looked at before there is a server to ask.
         let mut doctor = Doctor::default();
-        // Whoever reads this has got past both: a broken configuration or data dir is told before any server runs.
-        doctor.add(good("configuration", format!("profile {}, account {}", scope.profile, scope.account)));
-        doctor.add(good("data dir", self.data.path().display().to_string()));
         match scope.profile {
             Profile::Local => {
-                for check in self.places.local().checks().await {
-                    doctor.add(check);
-                }
+                // The engine knows only the `claude` that it was started with; the client's own counts.
+                let checks = self.places.local().checks().await;
+                checks.into_iter().filter(|check| check.name != "claude").for_each(|check| doctor.add(check));
                 doctor.add(self.claude(client));
             }
             Profile::Modal => doctor.add(self.modal_answers(client, scope).await),

@@ -62,7 +62,6 @@ pub struct Service {
 
 struct Inner {
     config: Config,
-    data: DataDir,
     store: Store,
     bus: bus::Bus,
     clients: clients::Clients,
@@ -118,7 +117,6 @@ impl Service {
         let inner = Arc::new(Inner {
             places: places::Places::new(config.clone(), local),
             config,
-            data,
             store,
             bus,
             clients: clients::Clients::default(),

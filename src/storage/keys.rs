@@ -219,7 +219,7 @@ mod tests {
         let name = prop_oneof![
             prop::collection::vec(any::<u8>(), 1..12),
             "[a%.2E]{1,6}".prop_map(String::into_bytes),
-            ".sandbank[-a-z]{0,3}".prop_map(String::into_bytes),
+            "\\.sandbank[-a-z]{0,3}".prop_map(String::into_bytes),
             prop::collection::vec(any::<u8>(), 100..255),
         ];
         prop::collection::vec(name, 1..7).prop_map(|names| names.join(&b'/'))

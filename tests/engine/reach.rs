@@ -3,7 +3,6 @@
 use std::{
     net::TcpListener,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use axum::{Router, extract::State, http::HeaderMap};
@@ -44,7 +43,7 @@ async fn the_hosts_loopback_is_out_of_reach_and_the_store_is_not() {
     let store = place.engine().access().s3_url.rsplit(':').next().unwrap().to_owned();
     let answer =
         run(&sandbox, &bash(&format!("ask {store} 'GET / HTTP/1.1\\r\\nHost: 127.0.0.1:{store}\\r\\n\\r\\n'"))).await;
-    assert!(answer.out.starts_with("HTTP/1.1 "), "{answer:?}");
+    assert!(answer.out.starts_with("HTTP/1.1 "), "the store did not answer: {answer:?}");
     place.close().await;
 }
 
@@ -111,7 +110,7 @@ async fn a_withheld_key_stays_outside_and_arrives_all_the_same() {
 async fn two_sandboxes_do_not_see_each_other() {
     let Some(place) = Place::new().await else { return };
     let [one, two] = [place.sandbox("one").await, place.sandbox("two").await];
-    let perl = "use IO::Socket::INET; IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1:4000') or die; \
+    let perl = "use IO::Socket::INET; @s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1:4000') or die; \
                 open F, '>', '/tmp/up'; close F; sleep 1000";
     let listening = sh(&format!("perl -e \"{perl}\""));
     one.exec(&listening).await.unwrap();

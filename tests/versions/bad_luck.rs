@@ -4,7 +4,7 @@ use std::{fs, os::unix::net::UnixListener};
 
 use sandbank::{
     api::ErrorCode,
-    core::{AccountId, VersionId},
+    core::VersionId,
     inside::mover::words::{Content, Digest, Entry, Kind as What},
     service::versions::{restore_on, show_in},
     storage::{
@@ -17,13 +17,13 @@ use crate::support::{Place, Tree, Workspace, run};
 
 const V: VersionId = VersionId(1_600_000_000);
 
-fn head(records: &[Record]) -> Head {
+fn head(place: &Place, records: &[Record]) -> Head {
     Head {
         format: FORMAT,
         features: Vec::new(),
         kind: Kind::Plain,
         version: V,
-        account: AccountId::new("heron").unwrap(),
+        account: place.account.clone(),
         parent: None,
         base: None,
         saver: uuid::Uuid::nil(),
@@ -57,7 +57,7 @@ async fn refused(place: &Place, why: &str) {
 async fn an_object_that_is_gone_stops_the_restore_before_it_touches_anything() {
     let place = Place::new().await;
     let records = [file("gone", 5)];
-    publish(&place.bucket, &place.keys(), &head(&records), &records).await.unwrap();
+    publish(&place.bucket, &place.keys(), &head(&place, &records), &records).await.unwrap();
     refused(&place, "fetched").await;
 }
 
@@ -66,7 +66,7 @@ async fn an_object_that_is_another_one_stops_it_too() {
     let place = Place::new().await;
     let records = [file("other", 5)];
     place.bucket.create("put", &place.keys().object(V, b"other"), "12345".into()).await.unwrap();
-    publish(&place.bucket, &place.keys(), &head(&records), &records).await.unwrap();
+    publish(&place.bucket, &place.keys(), &head(&place, &records), &records).await.unwrap();
     refused(&place, "fetched").await;
 }
 
@@ -75,7 +75,7 @@ async fn a_manifest_whose_names_climb_is_refused() {
     for path in ["../escape", "/etc/x", "a/../../x", ".sandbank/restore.json"] {
         let place = Place::new().await;
         let records = [file(path, 0)];
-        publish(&place.bucket, &place.keys(), &head(&records), &records).await.unwrap();
+        publish(&place.bucket, &place.keys(), &head(&place, &records), &records).await.unwrap();
         refused(&place, "damaged").await;
     }
 }

@@ -112,7 +112,7 @@ async fn a_command_that_is_run_again_after_its_save_was_published_saves_nothing_
 async fn accounts_whose_names_begin_alike_see_only_their_own() {
     let place = Place::new().await;
     let workspace = Workspace::with(&Tree::files([("a", "one")]));
-    let longer = AccountId::new("heron2").unwrap();
+    let longer = AccountId::new(format!("{}x", place.account)).unwrap();
     save_on(&place.bucket, &longer, &workspace.ground(), "", &run()).await.unwrap();
     assert_eq!(place.list().await, []);
     place.save(&workspace.ground()).await.unwrap();

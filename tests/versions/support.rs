@@ -3,14 +3,18 @@
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
-    fs,
+    fmt, fs,
     os::unix::{
         ffi::{OsStrExt, OsStringExt},
         fs::{MetadataExt, PermissionsExt, symlink},
     },
     path::{Path, PathBuf},
     process::Stdio,
-    sync::Arc,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 use futures::FutureExt;
@@ -29,43 +33,84 @@ use sandbank::{
     storage::{Bucket, Keys},
 };
 use tokio::{net::TcpListener, process::Command};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
-/// A store of its own, gone with it.
+const KEY: (&str, &str, &str) = ("AKIATEST", "not so secret", "us-east-1");
+
+/// The store that tests which run at the same time share; gone with the last of them.
+struct Shared {
+    endpoint: String,
+    stop: CancellationToken,
+    server: Option<thread::JoinHandle<()>>,
+    _dir: tempfile::TempDir,
+}
+
+impl Shared {
+    fn get() -> Arc<Self> {
+        static LAST: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        last.upgrade().unwrap_or_else(|| {
+            let new = Arc::new(Self::start());
+            *last = Arc::downgrade(&new);
+            new
+        })
+    }
+
+    fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            dir: dir.path().join("s3"),
+            access_key_id: KEY.0.into(),
+            secret_access_key: KEY.1.into(),
+            region: KEY.2.into(),
+        };
+        let (tell, told) = std::sync::mpsc::channel();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        // A runtime of its own: those of the tests end with them.
+        let server = thread::spawn(move || {
+            tokio::runtime::Runtime::new().unwrap().block_on(async {
+                // Other tests fill the same disk.
+                let store = Store::open_with_reserve(settings, 0).await.unwrap();
+                store.make_bucket("bank").await.unwrap();
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                tell.send(listener.local_addr().unwrap()).unwrap();
+                store.serve(listener, stopped).await;
+            });
+        });
+        let endpoint = format!("http://{}", told.recv().unwrap());
+        Self { endpoint, stop, server: Some(server), _dir: dir }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.server.take().unwrap().join().unwrap();
+    }
+}
+
+/// An account of its own in a store.
 pub struct Place {
     pub bucket: Bucket,
     pub account: AccountId,
-    _dir: tempfile::TempDir,
-    _stop: DropGuard,
+    _store: Arc<Shared>,
 }
 
 impl Place {
     pub async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let (id, secret, region) = ("AKIATEST".to_owned(), "not so secret".to_owned(), "us-east-1".to_owned());
-        let settings = Settings {
-            dir: dir.path().join("s3"),
-            access_key_id: id.clone(),
-            secret_access_key: secret.clone(),
-            region: region.clone(),
-        };
-        // Other tests fill the same disk.
-        let store = Store::open_with_reserve(settings, 0).await.unwrap();
-        store.make_bucket("bank").await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let store = tokio::task::spawn_blocking(Shared::get).await.unwrap();
         let access = S3Access {
             bucket: "bank".into(),
-            region: Some(region),
-            endpoint_url: Some(format!("http://{}", listener.local_addr().unwrap())),
+            region: Some(KEY.2.into()),
+            endpoint_url: Some(store.endpoint.clone()),
             profile: None,
-            keys: Some((id, secret.into(), None)),
+            keys: Some((KEY.0.into(), KEY.1.into(), None)),
         };
-        let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        tokio::spawn(async move { store.serve(listener, stopped).await });
-        let account = AccountId::new("heron").unwrap();
+        let account = format!("heron-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let bucket = Bucket::new(access).await.unwrap();
-        Self { bucket, account, _dir: dir, _stop: stop.drop_guard() }
+        Self { bucket, account: AccountId::new(account).unwrap(), _store: store }
     }
 
     pub fn keys(&self) -> Keys {
@@ -212,8 +257,22 @@ pub fn mover() -> Conduit {
 }
 
 /// A tree by the names of its paths, so that folders come before what is in them.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Tree(pub BTreeMap<Vec<Vec<u8>>, Node>);
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (path, node) in &self.0 {
+            let (what, bytes) = match node {
+                Node::Folder(mode) => (format!("folder {mode:o}"), &[][..]),
+                Node::File(content, mode) => (format!("file {mode:o}"), content.as_slice()),
+                Node::Link(target) => ("link".to_owned(), target.as_slice()),
+            };
+            writeln!(f, "\"{}\" {what} \"{}\"", path.join(&b'/').escape_ascii(), bytes.escape_ascii())?;
+        }
+        Ok(())
+    }
+}
 
 #[derive(Debug, Clone)]
 pub enum Node {

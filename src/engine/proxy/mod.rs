@@ -32,10 +32,7 @@ use tokio_util::{
     sync::{CancellationToken, DropGuard},
 };
 
-use super::{
-    Shared,
-    keeper::{KeeperError, KeeperHandle, Listener},
-};
+use super::keeper::{KeeperError, KeeperHandle, Listener};
 
 /// Port of the HTTP proxy on 127.0.0.1 inside: the one that people expect.
 pub const PORT: u16 = 3128;
@@ -114,8 +111,8 @@ impl Door {
 ///
 /// # Errors
 /// The keeper's.
-pub async fn attach(shared: &Shared, keeper: &KeeperHandle, who: &str) -> Result<Outside, KeeperError> {
-    let outside = Outside::new(who, shared.sandboxes.upstream());
+pub async fn attach(keeper: &KeeperHandle, who: &str, upstream: &Upstream) -> Result<Outside, KeeperError> {
+    let outside = Outside::new(who, upstream);
     outside.pick_up(keeper).await?;
     Ok(outside)
 }

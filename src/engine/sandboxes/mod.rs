@@ -111,11 +111,6 @@ impl Sandboxes {
         self.running.stop();
     }
 
-    /// The way to the API for keys that the engine holds.
-    pub fn upstream(&self) -> &Upstream {
-        &self.upstream
-    }
-
     /// How many run.
     pub fn running(&self) -> usize {
         self.running.count()

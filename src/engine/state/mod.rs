@@ -1,6 +1,8 @@
 //! The engine's memory: one SQLite file, one connection. Calls are short, so one at a time is enough.
 
 use std::{
+    fs, io,
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
@@ -18,6 +20,9 @@ pub enum StateError {
     /// The database.
     #[error("the engine's database: {0}")]
     Db(#[from] rusqlite::Error),
+    /// Its file.
+    #[error("the engine's database {0} can't be made: {1}")]
+    File(String, io::Error),
     /// What it holds can't be read.
     #[error("the engine's database holds {0}")]
     Damaged(String),
@@ -51,6 +56,7 @@ impl State {
     /// # Errors
     /// It can't be opened, or is of a newer version.
     pub fn open(path: &Path) -> Result<Self, StateError> {
+        private(path).map_err(|e| StateError::File(path.display().to_string(), e))?;
         let db = Connection::open(path)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         // A caller has been told: it must not be lost with the power.
@@ -78,6 +84,11 @@ impl State {
         let run = move || f(&mut db.lock().unwrap_or_else(PoisonError::into_inner));
         tokio::task::spawn_blocking(run).await.map_err(|_| StateError::Cut)?
     }
+}
+
+/// Makes the file so that only its owner may read it; SQLite gives its log the same mode.
+fn private(path: &Path) -> io::Result<()> {
+    fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map(drop)
 }
 
 /// Now, as rows and messages have it.

@@ -7,12 +7,9 @@ mod own;
 mod sandboxes;
 mod versions;
 
-use std::{
-    collections::HashSet,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use axum::{
@@ -22,7 +19,6 @@ use axum::{
     routing::{get, post},
 };
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::{activity::Activity, announce::Announce, answer::Failure};
 use crate::{
@@ -44,8 +40,6 @@ pub(super) struct Shared {
     pub stop: CancellationToken,
     /// What is under way is finished, nothing new is taken: a newer server waits.
     pub finishing: AtomicBool,
-    /// Clients that said hello to this server.
-    clients: Mutex<HashSet<Uuid>>,
 }
 
 /// The state of all routes.
@@ -60,22 +54,12 @@ impl Shared {
             activity: Arc::default(),
             stop: CancellationToken::new(),
             finishing: AtomicBool::new(false),
-            clients: Mutex::default(),
         })
     }
 
     /// Whether there is something to tend without any client.
     pub fn busy(&self) -> bool {
         self.service.busy() || self.local.busy() > 0
-    }
-
-    /// Whether a client said hello to this server.
-    pub fn knows(&self, client: Uuid) -> bool {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).contains(&client)
-    }
-
-    fn welcome(&self, client: Uuid) {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(client);
     }
 
     /// Refuses new work while the last of the old is finished.

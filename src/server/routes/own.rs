@@ -22,7 +22,6 @@ use crate::{
 pub(super) async fn hello(State(app): State<App>, Body(hello): Body<Hello>) -> Answer<Welcome> {
     let env = hello.env.into_iter().filter(|(name, _)| is_override(name)).collect();
     let client_id = app.service.hello(ClientEnv { env, claude: hello.claude });
-    app.welcome(client_id);
     Ok(Json(Welcome {
         client_id,
         protocol: PROTOCOL,

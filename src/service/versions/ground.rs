@@ -47,10 +47,7 @@ impl Ground {
         let open = move || {
             let it = it.clone();
             async move {
-                let exec = it
-                    .exec(&ExecRequest::new(ExecId::new(), carried::command(&["mover"])))
-                    .await
-                    .map_err(|e| ApiError::failed(e.to_string()))?;
+                let exec = it.exec(&ExecRequest::new(ExecId::new(), carried::command(&["mover"]))).await?;
                 Ok(Conduit::exec(&exec))
             }
             .boxed()

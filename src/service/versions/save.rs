@@ -4,6 +4,7 @@
 use uuid::Uuid;
 
 use super::{
+    conduit::{Mover, unexpected},
     ground::Ground,
     listing::version_of,
     sending::{Sending, Sent},
@@ -46,9 +47,12 @@ pub async fn save(
         return Ok(Saved { version: version_of(&done), stats: counted(&done) });
     }
     let mut patience = Patience::new("save the workspace");
-    while let Err(trouble) = whole(ground).await {
-        patience.bear(trouble)?;
-    }
+    let mut ready = loop {
+        match whole(ground).await {
+            Ok(mover) => break Some(mover),
+            Err(trouble) => patience.bear(trouble)?,
+        }
+    };
     run.step("claiming a version");
     let parent = newest(bucket, &keys, &found).await?;
     let saver = run.request_id.0;
@@ -56,7 +60,7 @@ pub async fn save(
     let claim = claim(bucket, &keys, &found, saver, base, ground.sandbox.clone()).await?;
     let mut sending = Sending::new(bucket, &keys, claim.version, run);
     let sent = loop {
-        match send(&mut sending, ground, base_of(bucket, &keys, base).await).await {
+        match send(&mut sending, ready.take(), ground, base_of(bucket, &keys, base).await).await {
             Ok(sent) => break sent,
             Err(trouble) => {
                 sending.give_up().await;
@@ -77,8 +81,17 @@ pub async fn save(
     Ok(Saved { version: version_of(&head), stats })
 }
 
-async fn send(sending: &mut Sending<'_>, ground: &Ground, base: Option<Manifest>) -> Result<Sent, Trouble> {
-    sending.run(ground.mover().await?, base).await
+async fn send(
+    sending: &mut Sending<'_>,
+    ready: Option<Mover>,
+    ground: &Ground,
+    base: Option<Manifest>,
+) -> Result<Sent, Trouble> {
+    let mover = match ready {
+        Some(mover) => mover,
+        None => ground.mover().await?,
+    };
+    sending.run(mover, base).await
 }
 
 fn head_of(claim: &Claim, account: &AccountId, note: &str, complete: bool, records: &[Record]) -> Head {
@@ -136,8 +149,8 @@ async fn base_of(bucket: &Bucket, keys: &Keys, base: Option<VersionId>) -> Optio
     }
 }
 
-/// Refuses a workspace that is half one version and half another.
-async fn whole(ground: &Ground) -> Result<(), Trouble> {
+/// A mover on a workspace that isn't half one version and half another.
+async fn whole(ground: &Ground) -> Result<Mover, Trouble> {
     let mut mover = ground.mover().await?;
     mover.send(Frame::Status).await?;
     match mover.next().await? {
@@ -147,7 +160,7 @@ async fn whole(ground: &Ground) -> Result<(), Trouble> {
                 .hint(format!("finish it (version restore SANDBOX {target}) or restore another version, then save"))
                 .into())
         }
-        Frame::Journal { .. } => Ok(()),
-        _ => Err(super::conduit::unexpected("a question for its journal").into()),
+        Frame::Journal { .. } => Ok(mover),
+        _ => Err(unexpected("a question for its journal").into()),
     }
 }

@@ -151,7 +151,7 @@ pub(crate) fn tree() -> impl Strategy<Value = Vec<Record>> {
     let name = prop_oneof![
         "[a-c.%]{1,2}".prop_map(String::into_bytes),
         prop::collection::vec(any::<u8>(), 1..6),
-        ".sandbank[a-b]?".prop_map(String::into_bytes),
+        "\\.sandbank[a-b]?".prop_map(String::into_bytes),
     ];
     let path = prop::collection::vec(name, 1..4).prop_map(|names| names.join(&b'/'));
     let file = |(d, size): ([u8; 32], u64)| {
@@ -161,7 +161,7 @@ pub(crate) fn tree() -> impl Strategy<Value = Vec<Record>> {
         Just(Node::Folder),
         (any::<[u8; 32]>(), 0u64..=16 << 20).prop_map(file),
         (any::<[u8; 32]>(), 0u64..200 << 20).prop_map(file),
-        prop::collection::vec(1u8.., 1..9).prop_map(|target| Node::Link { target }),
+        prop::collection::vec(1u8..=255, 1..9).prop_map(|target| Node::Link { target }),
     ];
     let meta = (0u32..=0o7777, any::<u32>(), any::<u32>(), any::<i64>());
     prop::collection::vec((path, node, meta, any::<bool>()), 0..12).prop_map(|wanted| {
