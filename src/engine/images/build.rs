@@ -240,7 +240,7 @@ async fn jailed(
     let say = |e: KeeperError| format!("cannot run a command of the build: {e}");
     let handle = KeeperHandle::start(&shared.settings.program, keeper, &spec, &BTreeMap::new()).await.map_err(say)?;
     // Served for as long as the command runs: packages come through it.
-    let _outside = proxy::attach(shared, &handle, id).await.map_err(say)?;
+    let _outside = proxy::attach(&handle, id, &shared.sandboxes.upstream).await.map_err(say)?;
     let mut env = proxy::environment();
     env.extend(below.env.clone());
     env.extend(secrets.clone());
