@@ -190,9 +190,8 @@ impl Restored {
     }
 
     pub fn problems(&self) -> Vec<&str> {
-        let problem = |f: &'_ Frame| matches!(f, Frame::Problem { .. });
-        let reason = |f| if let &Frame::Problem { ref reason, .. } = f { reason.as_str() } else { "" };
-        self.frames.iter().filter(|f| problem(f)).map(reason).collect()
+        let reason = |frame| if let Frame::Problem { reason, .. } = frame { Some(reason.as_str()) } else { None };
+        self.frames.iter().filter_map(reason).collect()
     }
 }
 
