@@ -119,7 +119,7 @@ pub fn file_system(dir: &Path) -> Result<(), String> {
     let kind = statfs(&there).map_err(say)?;
     let flags = statvfs(&there).map_err(say)?.f_flag;
     let noexec = flags.contains(StatVfsMountFlags::NOEXEC);
-    let wrong = refusal(i64::from(kind.f_type), noexec, || has_user_attributes(&there));
+    let wrong = refusal(kind.f_type, noexec, || has_user_attributes(&there));
     match wrong {
         None => Ok(()),
         Some(why) => Err(format!(

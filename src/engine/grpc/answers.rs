@@ -14,11 +14,14 @@ use crate::engine::state::{State, StateError, now};
 /// How long an answer is kept: longer than any client repeats a call, a night with a closed lid included.
 const KEPT_SECS: f64 = 24.0 * 3600.0;
 
+/// One turn for each method and key.
+type UnderWay = HashMap<(&'static str, String), Arc<tokio::sync::Mutex<()>>>;
+
 /// The answers given, and the calls under way.
 #[derive(Debug)]
 pub struct Answers {
     state: State,
-    under_way: Mutex<HashMap<(&'static str, String), Arc<tokio::sync::Mutex<()>>>>,
+    under_way: Mutex<UnderWay>,
 }
 
 impl Answers {
@@ -64,7 +67,7 @@ impl Answers {
         done
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(&'static str, String), Arc<tokio::sync::Mutex<()>>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, UnderWay> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
