@@ -9,3 +9,7 @@ check:
 # Licences, bans, sources.
 deny:
     cargo deny check licenses bans sources
+
+# What the road costs, as JSON lines; peers that are installed are measured beside it.
+bench *WORD:
+    cargo bench --locked --bench figures -- {{WORD}}

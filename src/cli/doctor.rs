@@ -22,38 +22,24 @@ pub(super) async fn run(global: &Global) -> Result<(), Failure> {
     if report.ok { Ok(()) } else { Err(Failure::Exit(1)) }
 }
 
-/// First what can be seen without a server, then what the server sees. What the server needs and hasn't is one wrong
-/// check among the others.
+/// What the server sees, which is everything once it runs; what keeps it from running is the one wrong check.
 async fn examine(global: &Global) -> Result<Doctor, Failure> {
     let mut report = Doctor::default();
-    let context = match Context::new(global) {
-        Ok(context) => context,
-        Err(Failure::Api(error)) => {
-            report.add(wrong("configuration", error));
-            return Ok(report);
-        }
+    let reached = match Context::new(global) {
+        Ok(context) => match context.client() {
+            Ok(client) => client.doctor(&context.scope()).await.map_err(|error| ("server", error)),
+            Err(Failure::Api(error)) => Err(("data dir", error)),
+            Err(other) => return Err(other),
+        },
+        Err(Failure::Api(error)) => Err(("configuration", error)),
         Err(other) => return Err(other),
     };
-    let file = context.named.clone().or_else(crate::config::default_path).filter(|path| path.exists());
-    report.add(right(
-        "configuration",
-        file.map_or_else(|| "none: defaults are in force".to_owned(), |path| path.display().to_string()),
-    ));
-    let client = match context.client() {
-        Ok(client) => client,
-        Err(Failure::Api(error)) => {
-            report.add(wrong("data dir", error));
-            return Ok(report);
-        }
-        Err(other) => return Err(other),
-    };
-    report.add(right("data dir", context.data.path().display().to_string()));
-    match client.doctor(&context.scope()).await {
+    match reached {
         Ok(seen) => {
             report.add(right("server", "runs".to_owned()));
             seen.checks.into_iter().for_each(|check| report.add(check));
         }
-        Err(error) => report.add(wrong("server", error)),
+        Err((name, error)) => report.add(wrong(name, error)),
     }
     Ok(report)
 }

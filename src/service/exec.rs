@@ -274,7 +274,7 @@ impl Pump {
         if !self.known && !matches!(word, Word::Lost(_)) {
             self.known = true;
             let id = self.id;
-            self.note(move |tx| Box::pin(async move { tx.exec_started(id).await })).await;
+            self.note(move |tx| Box::pin(async move { tx.exec_started(id).await }));
         }
         match word {
             Word::Ready { fed, taken } => {
@@ -294,7 +294,7 @@ impl Pump {
             Word::Output { err, offset, bytes } => self.pass(err, offset, bytes).await?,
             Word::Exit(code) => {
                 let id = self.id;
-                self.note(move |tx| Box::pin(async move { tx.exec_ended(id, Some(code), None).await })).await;
+                self.note(move |tx| Box::pin(async move { tx.exec_ended(id, Some(code), None).await }));
                 self.inner.marks.set(id, None);
                 // A command that ended before anyone could listen never said that it was there.
                 if self.input.begin(0, 0) {
@@ -342,7 +342,16 @@ impl Pump {
         (self.mark, self.committed) = (None, mark.offset);
         self.inner.marks.set(self.id, Some(mark));
         let (id, offset) = (self.id, mark.offset);
-        self.note(move |tx| Box::pin(async move { tx.exec_committed(id, offset).await })).await;
+        // Stored before the sandbox forgets it, as everywhere.
+        let stored: Result<(), StoreError> = self
+            .inner
+            .store
+            .write(Pace::Grouped, move |tx| Box::pin(async move { tx.exec_committed(id, offset).await }))
+            .await;
+        if let Err(error) = stored {
+            tracing::warn!(exec = %id, %error, "output is kept in the sandbox: it could not be stored what is sent");
+            return;
+        }
         self.followed.send(&[Frame::Commit { offset }]).await;
     }
 
@@ -356,21 +365,20 @@ impl Pump {
         // Who can't be reached may have started it: the client may ask again.
         if error.code != ErrorCode::Unavailable {
             let (id, reason) = (self.id, error.message.clone());
-            self.note(move |tx| Box::pin(async move { tx.exec_ended(id, None, Some(&reason)).await })).await;
+            self.note(move |tx| Box::pin(async move { tx.exec_ended(id, None, Some(&reason)).await }));
         }
         self.say(ExecServerFrame::Say(ExecSay::Error { error })).await
     }
 
-    /// Stores something about the exec. When that fails, the command goes on all the same.
-    async fn note<F>(&mut self, change: F)
+    /// Stores something about the exec, a little later: nobody who waits for a byte has to wait for the disk. If it is
+    /// lost, the shim is asked again.
+    fn note<F>(&self, change: F)
     where
         F: for<'c> FnOnce(&'c mut crate::store::Tx) -> futures::future::BoxFuture<'c, Result<(), StoreError>>
             + Send
             + 'static,
     {
-        if let Err(error) = self.inner.store.write(Pace::Grouped, change).await {
-            tracing::warn!(exec = %self.id, %error, "what became of a command could not be stored");
-        }
+        self.inner.note(change);
     }
 }
 

@@ -34,7 +34,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{StreamExt, stream::BoxStream};
+use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
@@ -48,7 +48,7 @@ use crate::{
     config::{Config, DataDir},
     core::{AccountId, ConversationId, RequestId, SandboxId, SandboxInfo, Version},
     modal::{Modal, Sandbox},
-    store::Store,
+    store::{Pace, Store, StoreError, Tx},
 };
 
 /// Ways to sandboxes that are kept open; more than anyone works in at a time.
@@ -87,6 +87,19 @@ impl Inner {
             tokio::select! {
                 () = closing.cancelled() => {}
                 () = work => {}
+            }
+        });
+    }
+
+    /// Stores something that nobody waits for and that is found out again if it is lost.
+    fn note<F>(self: &Arc<Self>, change: F)
+    where
+        F: for<'c> FnOnce(&'c mut Tx) -> BoxFuture<'c, Result<(), StoreError>> + Send + 'static,
+    {
+        let inner = self.clone();
+        self.spawn(async move {
+            if let Err(error) = inner.store.write(Pace::Grouped, change).await {
+                tracing::warn!(%error, "what became of a command could not be stored");
             }
         });
     }

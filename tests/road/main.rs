@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod claude;
+#[path = "../support/program.rs"]
 mod program;
 #[path = "../support/scripted_api.rs"]
 mod scripted_api;

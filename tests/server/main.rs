@@ -1,6 +1,6 @@
 //! The server's life and the shell's manners, with the real binary and without sandboxes.
 
-#[path = "../road/program.rs"]
+#[path = "../support/program.rs"]
 #[allow(dead_code, reason = "the road's tests use the rest")]
 mod program;
 

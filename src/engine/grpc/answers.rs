@@ -14,7 +14,7 @@ use crate::engine::state::{State, StateError, now};
 /// How long an answer is kept: longer than any client repeats a call, a night with a closed lid included.
 const KEPT_SECS: f64 = 24.0 * 3600.0;
 
-/// One turn for each method and key.
+/// Calls under way by method and key, each with the turn that its repetitions wait for.
 type UnderWay = HashMap<(&'static str, String), Arc<tokio::sync::Mutex<()>>>;
 
 /// The answers given, and the calls under way.

@@ -295,7 +295,7 @@ fn detach(null: &OwnedFd, keep: &[&OwnedFd], listeners: &[(ListenerName, OwnedFd
 }
 
 /// What owned them is never dropped: this process leaves by `_exit`.
-fn close_all_but(keep: &mut Vec<RawFd>) {
+fn close_all_but(keep: &mut [RawFd]) {
     keep.sort_unstable();
     let mut from = 0;
     for fd in keep.iter().copied().chain([RawFd::MAX]) {

@@ -213,16 +213,13 @@ impl Input {
                 }
             }
         }
-        if eof && let Some(fd) = self.fd.take() {
-            if self.terminal {
-                match rustix::io::write(&fd, &[END_OF_TRANSMISSION]) {
-                    Err(Errno::AGAIN | Errno::INTR) => {
-                        self.fd = Some(fd);
-                        return Ok(false);
-                    }
-                    _ => return Ok(true),
-                }
-            }
+        if eof
+            && let Some(fd) = self.fd.take()
+            && self.terminal
+            && let Err(Errno::AGAIN | Errno::INTR) = rustix::io::write(&fd, &[END_OF_TRANSMISSION])
+        {
+            self.fd = Some(fd);
+            return Ok(false);
         }
         Ok(true)
     }

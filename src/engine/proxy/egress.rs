@@ -63,7 +63,7 @@ async fn respond(request: Request<Incoming>, tunnel: &Tunnel) -> Response<Body> 
 }
 
 async fn connect(request: Request<Incoming>, tunnel: &Tunnel) -> Result<Response<Body>, Response<Body>> {
-    let (host, port) = target(request.uri().authority(), None)?;
+    let (host, port) = target(request.uri().authority(), None).ok_or_else(missing)?;
     let outer = dial(&host, port).await.map_err(|e| no_way(&e))?;
     *tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some((hyper::upgrade::on(request), outer));
     Ok(Response::new(text("")))
@@ -74,7 +74,7 @@ async fn forward(mut request: Request<Incoming>) -> Result<Response<Body>, Respo
     if uri.scheme_str() != Some("http") {
         return Err(answer(StatusCode::BAD_REQUEST, "this is a proxy: ask for http://HOST/… or CONNECT HOST:PORT"));
     }
-    let (host, port) = target(uri.authority(), Some(80))?;
+    let (host, port) = target(uri.authority(), Some(80)).ok_or_else(missing)?;
     let outer = dial(&host, port).await.map_err(|e| no_way(&e))?;
     let broken = |e: hyper::Error| answer(StatusCode::BAD_GATEWAY, &format!("{host}:{port} broke off: {e}"));
     let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
@@ -95,11 +95,14 @@ async fn forward(mut request: Request<Incoming>) -> Result<Response<Body>, Respo
     Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
 }
 
-fn target(authority: Option<&Authority>, default: Option<u16>) -> Result<(String, u16), Response<Body>> {
-    let missing = || answer(StatusCode::BAD_REQUEST, "a host, or its port, is missing");
-    let authority = authority.ok_or_else(missing)?;
-    let port = authority.port_u16().or(default).ok_or_else(missing)?;
-    Ok((authority.host().to_string(), port))
+/// Host and port, if both are said.
+fn target(authority: Option<&Authority>, default: Option<u16>) -> Option<(String, u16)> {
+    let authority = authority?;
+    Some((authority.host().to_string(), authority.port_u16().or(default)?))
+}
+
+fn missing() -> Response<Body> {
+    answer(StatusCode::BAD_REQUEST, "a host, or its port, is missing")
 }
 
 fn without_user(authority: &Authority) -> &str {

@@ -58,10 +58,7 @@ pub async fn create(
 
 async fn make(shared: Arc<Shared>, request: SandboxCreateV2Request, key: Option<String>) -> Result<String, Status> {
     // One at a time for each key; calls with different ones don't wait for each other.
-    let turn = match &key {
-        Some(key) => Some(shared.sandboxes.turn(key)),
-        None => None,
-    };
+    let turn = key.as_ref().map(|key| shared.sandboxes.turn(key));
     let _turn = match &turn {
         Some(turn) => Some(turn.lock().await),
         None => None,

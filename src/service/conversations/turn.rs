@@ -130,7 +130,7 @@ impl Started {
                 word = self.followed.next() => match word {
                     Ok(Word::Exit(code)) => return self.end(Some(code), None).await,
                     Ok(Word::Lost(reason)) => return self.end(None, Some(reason)).await,
-                    Ok(word) => self.hear(word).await?,
+                    Ok(word) => self.hear(word).await,
                     Err(error) => return self.not_started(error).await,
                 },
                 stored = async { match &mut self.commit { Some(c) => c.await, None => std::future::pending().await } },
@@ -154,20 +154,16 @@ impl Started {
         }
     }
 
-    async fn hear(&mut self, word: Word) -> Result<(), ApiError> {
+    async fn hear(&mut self, word: Word) {
         match word {
             Word::Ready { taken, .. } => {
                 let id = self.turn.row.exec_id;
-                self.turn
-                    .inner
-                    .store
-                    .write::<_, StoreError, _>(Pace::Grouped, move |tx| {
-                        Box::pin(async move {
-                            tx.exec_started(id).await?;
-                            tx.acknowledge_outbox(id, taken).await
-                        })
+                self.turn.inner.note(move |tx| {
+                    Box::pin(async move {
+                        tx.exec_started(id).await?;
+                        tx.acknowledge_outbox(id, taken).await
                     })
-                    .await?;
+                });
                 self.outbox.retain(|(number, _)| *number > taken);
                 let lines: Vec<Frame> = self.outbox.iter().map(|(number, line)| input(*number, line)).collect();
                 if !lines.is_empty() {
@@ -178,13 +174,7 @@ impl Started {
             Word::Taken(number) => {
                 self.outbox.retain(|(n, _)| *n > number);
                 let id = self.turn.row.exec_id;
-                self.turn
-                    .inner
-                    .store
-                    .write::<_, StoreError, _>(Pace::Grouped, move |tx| {
-                        Box::pin(async move { tx.acknowledge_outbox(id, number).await })
-                    })
-                    .await?;
+                self.turn.inner.note(move |tx| Box::pin(async move { tx.acknowledge_outbox(id, number).await }));
             }
             Word::Output { bytes, .. } => {
                 let batch = self.turn.reader.push(&bytes);
@@ -192,7 +182,6 @@ impl Started {
             }
             Word::Exit(_) | Word::Lost(_) => {}
         }
-        Ok(())
     }
 
     /// Shows what is new and keeps what has to be stored.
