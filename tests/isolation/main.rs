@@ -3,12 +3,6 @@
 //! Every check is an ordinary test, run as whoever runs the tests. When that is root, [`users`] runs all of them again
 //! as an ordinary user with a range of ids and as one without. What a program *inside* may do is checked by this same
 //! binary, shown to the sandbox ([`inside`]).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    reason = "a test fails by panicking, and says why it skips"
-)]
 
 #![allow(
     clippy::unwrap_used,

@@ -3,12 +3,6 @@
 //! What must hold after each: a command that was accepted is finished once or ends with a reason, and its result can
 //! be asked for by its id; nothing is doubled; the workspace is as before or as after, or a restore can be gone on
 //! with; versions are whole. A killed keeper ends its own sandbox, with a reason, and nothing else.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    reason = "a test fails by panicking, and says why it skips"
-)]
 
 #![allow(
     clippy::unwrap_used,

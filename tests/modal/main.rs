@@ -1,12 +1,6 @@
 //! Modal's own Python package, unchanged, against the engine; and our messages against its descriptors.
 //!
 //! What a user's program does is written down in `scripts/`, in the package's words: they run against Modal as well.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    reason = "a test fails by panicking, and says why it skips"
-)]
 
 #![allow(
     clippy::unwrap_used,
