@@ -1,14 +1,12 @@
 //! The engine as its clients see it: our own client of Modal's protocol, the real binary as keeper, real sandboxes.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    reason = "clippy.toml's exception for tests does not reach their helpers"
-)]
-
+#[cfg(test)]
 mod control;
+#[cfg(test)]
 mod exec;
+#[cfg(test)]
 mod life;
+#[cfg(test)]
 mod place;
+#[cfg(test)]
 mod reach;

@@ -190,8 +190,13 @@ impl Restored {
     }
 
     pub fn problems(&self) -> Vec<&str> {
-        let reason = |frame| if let Frame::Problem { reason, .. } = frame { Some(reason.as_str()) } else { None };
-        self.frames.iter().filter_map(reason).collect()
+        let mut reasons = Vec::new();
+        for frame in &self.frames {
+            if let Frame::Problem { reason, .. } = frame {
+                reasons.push(reason.as_str());
+            }
+        }
+        reasons
     }
 }
 
