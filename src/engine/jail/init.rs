@@ -92,6 +92,7 @@ fn inside(socket: &OwnedFd, spec: &SandboxSpec, keys: &Path) -> Result<(), Strin
     let Some((Order::Go { watch }, _)) = orders.next().map_err(say("hear of its ids"))? else {
         return Err("the keeper ended".to_string());
     };
+    process::hide_arguments().map_err(say("hide its folder"))?;
     let sources = Sources::open(&spec.root, keys)?;
     namespace::become_root(&spec.ids).map_err(say("take its ids"))?;
     // Changing ids cleared it.

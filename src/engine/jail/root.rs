@@ -2,8 +2,9 @@
 //!
 //! Everything of the host is opened first, as the engine's user ([`Sources::open`]), and mounted by descriptor later, as
 //! the sandbox's root ([`Sources::build`]): that root may walk none of the engine's private folders, paths may have any
-//! length, and no path of the host stands in the sandbox's mount table. Targets are looked up with the new root as the
-//! root, so a symbolic link that an image brings along leads nowhere else.
+//! length, and no overlay's options name a path of the host (where a bind comes from, the kernel shows all the same).
+//! Targets are looked up with the new root as the root, so a symbolic link that an image brings along leads nowhere
+//! else.
 
 use std::{
     ffi::CString,
