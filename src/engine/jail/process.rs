@@ -80,6 +80,11 @@ pub fn take_stdout() -> io::Result<File> {
     Ok(pipe.into())
 }
 
+/// As many open descriptors as this process may have.
+pub fn many_descriptors() -> io::Result<()> {
+    Ok(super::privileges::many_descriptors()?)
+}
+
 /// Memory of this process holds keys: it is never written to disk.
 pub fn no_core_dumps() -> io::Result<()> {
     Ok(super::privileges::limit(None)?)
