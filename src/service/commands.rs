@@ -218,7 +218,7 @@ impl Inner {
                 let found = self.find(client, &request.account, request.profile, &sandbox).await?;
                 found.must_run()?;
                 let place = self.places.place(request.profile, &client.env).await?;
-                let saved = versions::save(&place, &found.sandbox, &request.account, &note, run).await?;
+                let saved = versions::save(&place, &found.workspace(), &request.account, &note, run).await?;
                 let event = EventBody::Version { version: saved.version.clone() };
                 Ok(Outcome::of(&saved)?.with(vec![event]))
             }
@@ -245,6 +245,6 @@ impl Inner {
         let found = self.find(client, &request.account, request.profile, sandbox).await?;
         found.must_run()?;
         let place = self.places.place(request.profile, &client.env).await?;
-        versions::restore(&place, &found.sandbox, &request.account, version, dry_run, run).await
+        versions::restore(&place, &found.workspace(), &request.account, version, dry_run, run).await
     }
 }

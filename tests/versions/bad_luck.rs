@@ -32,6 +32,8 @@ fn head(place: &Place, records: &[Record]) -> Head {
         files: records.iter().filter_map(Record::content).count() as u64,
         bytes: records.iter().filter_map(Record::content).map(|c| c.size).sum(),
         complete: true,
+        left_out: 0,
+        root: None,
         note: String::new(),
     }
 }
