@@ -257,6 +257,11 @@ impl Inner {
         let found = self.find(client, &request.account, request.profile, sandbox).await?;
         found.must_run()?;
         let place = self.places.place(request.profile, &client.env).await?;
+        if let Some(row) = found.row.as_ref().filter(|_| !dry_run) {
+            for other in self.sharing(row).await? {
+                run.step(&format!("{other} has the same workspace: it changes there too"));
+            }
+        }
         versions::restore(&place, &found.workspace(), &request.account, version, dry_run, run).await
     }
 }

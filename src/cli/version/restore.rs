@@ -57,6 +57,12 @@ async fn preview(context: &Context, work: &Work<'_>, command: Command) -> Result
     if let Some(lack) = lack(&found) {
         out::note(format_args!("version {version} is {lack}; what is in their place now stays"));
     }
+    let running = work.client().sandboxes(&context.scope()).await?;
+    let others =
+        running.iter().filter(|other| other.sandbox_id != info.sandbox_id && other.account_id == info.account_id);
+    for other in others {
+        out::note(format_args!("{} has the same workspace: it changes there too", sanitize_line(&other.name)));
+    }
     let name = sanitize_line(&info.name);
     ask::yes(&format!("Make the workspace of {name} version {version} ({})?", summary(&changes))).await?;
     Ok(Some(restore(false)))

@@ -64,12 +64,12 @@ pub async fn save(
             }
         }
     };
-    if run.cancel.is_cancelled() {
-        return Err(interrupted(WHAT));
-    }
     run.step("checking what the store has");
     let Sent { mut records, mut stats, root, complete } = sent;
     stored(bucket, &keys, claim.version, &mut records).await?;
+    if run.cancel.is_cancelled() {
+        return Err(interrupted(WHAT));
+    }
     let head = Head { root, ..head_of(&claim, account, note, complete, &records) };
     publish(bucket, &keys, &head, &records).await?;
     stats.files_processed = head.files;
