@@ -1,5 +1,6 @@
 //! `version save`
 
+use super::show::lack;
 use crate::{
     api::{Command, command::Saved},
     cli::{context::Context, failure::Failure, out, show, work::Work},
@@ -19,6 +20,9 @@ pub(super) async fn run(context: &Context, sandbox: String, note: String) -> Res
         show::count(v.files, "file", "files"),
         show::size(v.bytes)
     ))?;
+    if let Some(lack) = lack(v) {
+        out::note(format_args!("the version is {lack}"));
+    }
     errors(&saved.stats);
     Ok(())
 }
