@@ -13,6 +13,7 @@ pub(super) async fn run(context: &Context, sandbox: String, version: String, yes
     if !yes {
         ask::possible("restoring a workspace")?;
     }
+    let what = if version == "latest" { "the latest version".to_owned() } else { format!("version {version}") };
     let work = Work::begin(context, "version_restore").await?;
     let mut command = Command::VersionRestore { sandbox, version, dry_run: false };
     if !yes && !work.known() {
@@ -25,7 +26,10 @@ pub(super) async fn run(context: &Context, sandbox: String, version: String, yes
     if context.json {
         return Ok(out::json(&changes)?);
     }
-    Ok(out::line(summary(&changes))?)
+    if changes.is_empty() {
+        return Ok(out::line(format_args!("the workspace is {} already", sanitize_line(&what)))?);
+    }
+    Ok(out::line(format_args!("restored {}: {}", sanitize_line(&what), summary(&changes)))?)
 }
 
 /// Shows and asks; gives what to do, with names made fast: another version could become the latest, or another
@@ -53,7 +57,8 @@ async fn preview(context: &Context, work: &Work<'_>, command: Command) -> Result
     list("~", &changes.changed);
     list("-", &changes.deleted);
     let name = sanitize_line(&info.name);
-    ask::yes(&format!("Make the workspace of {name} version {version} ({})?", summary(&changes))).await?;
+    out::note(summary(&changes));
+    ask::yes(&format!("Restore version {version} into {name}?")).await?;
     Ok(Some(restore(false)))
 }
 
