@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench figures [WORD]` measures those whose name holds the word. A peer that isn't installed is left
 //! out of its line: bubblewrap (`bwrap`), the Claude CLI (`SANDBANK_TEST_CLAUDE`), the aws cli (`SANDBANK_TEST_AWS`).
-#![allow(clippy::print_stdout, reason = "its output is what it is for")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a figure that can't be taken ends the run")]
 
 mod memory;
@@ -29,9 +29,12 @@ use serde_json::json;
 /// Rounds of a figure.
 const ROUNDS: usize = 10;
 
+/// Takes a figure and prints it under this name.
+type Figure = fn(&str);
+
 fn main() {
     let word = std::env::args().skip(1).find(|a| !a.starts_with('-')).unwrap_or_default();
-    let figures: [(&str, fn(&str)); 6] = [
+    let figures: [(&str, Figure); 6] = [
         ("create_first_command", starts::create),
         ("exec", starts::exec),
         ("chat_overhead", shell::chat),

@@ -13,7 +13,8 @@ pub fn idle(figure: &str) {
         engine.sandbox("heron").await;
         let mut proportional = 0;
         let mut relocations = 0;
-        for pid in engine.keepers("") {
+        let folder = engine.engine_dir();
+        for pid in keepers(folder.to_str().unwrap()) {
             proportional += sum(&fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap(), "Pss:");
             let maps = fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap();
             relocations += ours(&maps);
@@ -25,6 +26,17 @@ pub fn idle(figure: &str) {
         );
         engine.close().await;
     });
+}
+
+/// The keeper and the first process of each sandbox of an engine: a fork, so with the same command line.
+fn keepers(folder: &str) -> Vec<u32> {
+    let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|e| e.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        line.contains("engine keep") && line.contains(folder)
+    })
+    .collect()
 }
 
 /// Pages of the binary's file that this process wrote, which the loader did when it relocated it.

@@ -101,6 +101,18 @@ impl Inner {
         request: CommandRequest,
     ) -> Result<CommandAnswer, ApiError> {
         check(&request.command)?;
+        // In a task of its own: a client that is killed between the row and its beginning, which drops this future,
+        // would leave a row that nobody begins before the next server.
+        let inner = self.clone();
+        let accepted = tokio::spawn(async move { inner.accept(client, request).await }).await;
+        accepted.map_err(|e| ApiError::failed(format!("the command could not be accepted: {e}")))?
+    }
+
+    async fn accept(
+        self: &Arc<Self>,
+        client: Arc<ClientEnv>,
+        request: CommandRequest,
+    ) -> Result<CommandAnswer, ApiError> {
         let accepted = request.clone();
         let known: Result<Option<CommandRow>, StoreError> =
             self.store.write(Pace::Now, move |tx| Box::pin(async move { tx.accept_command(&accepted).await })).await;

@@ -1,7 +1,12 @@
 //! The engine as its clients see it: our own client of Modal's protocol, the real binary as keeper, real sandboxes.
 
+#[cfg(test)]
 mod control;
+#[cfg(test)]
 mod exec;
+#[cfg(test)]
 mod life;
+#[cfg(test)]
 mod place;
+#[cfg(test)]
 mod reach;

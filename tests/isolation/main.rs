@@ -4,6 +4,13 @@
 //! as an ordinary user with a range of ids and as one without. What a program *inside* may do is checked by this same
 //! binary, shown to the sandbox ([`inside`]).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "clippy.toml's exception for tests does not reach their helpers"
+)]
+
 mod inside;
 mod keeper;
 mod limits;

@@ -4,6 +4,13 @@
 //! be asked for by its id; nothing is doubled; the workspace is as before or as after, or a restore can be gone on
 //! with; versions are whole. A killed keeper ends its own sandbox, with a reason, and nothing else.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "clippy.toml's exception for tests does not reach their helpers"
+)]
+
 #[allow(dead_code, reason = "shared with the road's tests")]
 #[path = "../support/program.rs"]
 mod program;

@@ -86,7 +86,8 @@ impl Road {
             sleep(Duration::from_millis(self.seed * 37 % 150 + 40 * self.seed));
         }
         self.kill(&client);
-        if self.action == Action::Chat && !matches!(self.victim, Victim::Keeper | Victim::Claude) {
+        // The others end the turn, and with it whoever waits at the gate.
+        if self.action == Action::Chat && matches!(self.victim, Victim::Client | Victim::Server) {
             self.place.run(&["sandbox", "exec", "heron", "--", "sh", "-c", "echo go > /tmp/gate"]);
         }
         let _ = client.finish();
@@ -223,6 +224,13 @@ impl Road {
         // Whatever is there, before, after or unfinished: it can be gone on with.
         self.place.json(&["version", "restore", "heron", &self.saved, "--yes"]);
         assert_eq!(self.place.sh("heron", TREE), self.trees[0], "{}", self.name("the second restore"));
+    }
+}
+
+impl Drop for Road {
+    fn drop(&mut self) {
+        // The place ends the sandboxes of its own account only.
+        let _ = self.place.run(&["--account", "other", "sandbox", "terminate", "egret", "--no-save", "--yes"]);
     }
 }
 

@@ -2,6 +2,13 @@
 //!
 //! What a user's program does is written down in `scripts/`, in the package's words: they run against Modal as well.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "clippy.toml's exception for tests does not reach their helpers"
+)]
+
 use std::{collections::BTreeMap, env, fs, io::Write as _, path::PathBuf, process::Stdio, time::Duration};
 
 use sandbank::engine::{Engine, Settings, jail};

@@ -190,9 +190,13 @@ impl Restored {
     }
 
     pub fn problems(&self) -> Vec<&str> {
-        let problem = |f: &'_ Frame| matches!(f, Frame::Problem { .. });
-        let reason = |f| if let &Frame::Problem { ref reason, .. } = f { reason.as_str() } else { "" };
-        self.frames.iter().filter(|f| problem(f)).map(reason).collect()
+        let mut reasons = Vec::new();
+        for frame in &self.frames {
+            if let Frame::Problem { reason, .. } = frame {
+                reasons.push(reason.as_str());
+            }
+        }
+        reasons
     }
 }
 

@@ -1,5 +1,12 @@
 //! The whole road from the shell, with the real binary and, where it says so, the real Claude CLI.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "clippy.toml's exception for tests does not reach their helpers"
+)]
+
 mod bad_input;
 mod claude;
 #[path = "../support/program.rs"]

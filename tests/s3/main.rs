@@ -1,5 +1,12 @@
 //! The engine's S3 store and the clients that people use: the aws cli and boto3.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "clippy.toml's exception for tests does not reach their helpers"
+)]
+
 use std::{
     ffi::OsString,
     io::Write,

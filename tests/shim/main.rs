@@ -1,5 +1,12 @@
 //! The shim and what attaches to it, with the real binary on this machine.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "clippy.toml's exception for tests does not reach their helpers"
+)]
+
 use std::{
     io::{Read, Write},
     path::Path,

@@ -28,6 +28,7 @@ pub enum Part {
     /// A call of a tool.
     Tool(&'static str, Value),
     /// The request is refused with this status.
+    #[allow(dead_code, reason = "a turn that a test may want")]
     Refuse(u16),
 }
 

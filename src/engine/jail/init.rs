@@ -120,7 +120,7 @@ fn inside(socket: &OwnedFd, spec: &SandboxSpec, keys: &Path) -> Result<(), Strin
     privileges::drop_all_but_kept().map_err(|e| say("drop its privileges")(e.into()))?;
     seccomp::install(spec.ids.mode == IdMode::Single)?;
     tell(socket, &Word::Ready(names), &sent).map_err(say("report"))?;
-    close_all_but(&mut vec![0, 1, 2, socket.as_raw_fd(), processes.as_raw_fd(), children.as_raw_fd()]);
+    close_all_but(&mut [0, 1, 2, socket.as_raw_fd(), processes.as_raw_fd(), children.as_raw_fd()]);
     let memory = watch.then_some(spec.limits.memory);
     Init { orders, socket, processes, children, memory, running: BTreeMap::new() }.serve().map_err(say("tend it"))
 }
