@@ -54,10 +54,10 @@ pub(super) async fn tell(context: &Context, command: ServeCommand) -> Result<(),
     if context.json {
         return Ok(out::json(&status)?);
     }
-    Ok(out::line(match (status.pid, status.version) {
-        (Some(pid), Some(version)) => format!("the server {version} runs in process {pid}"),
-        _ => "no server runs".to_owned(),
-    })?)
+    let (Some(pid), Some(version)) = (status.pid, status.version) else { return Ok(out::line("no server runs")?) };
+    out::line(format_args!("the server {version} runs in process {pid}"))?;
+    out::line(format_args!("data    {}", context.data.path().display()))?;
+    status.socket.map_or(Ok(()), |socket| Ok(out::line(format_args!("socket  {}", socket.display()))?))
 }
 
 fn not_running() -> ServerStatus {

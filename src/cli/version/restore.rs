@@ -14,6 +14,7 @@ pub(super) async fn run(context: &Context, sandbox: String, version: String, yes
     if !yes {
         ask::possible("restoring a workspace")?;
     }
+    let what = if version == "latest" { "the latest version".to_owned() } else { format!("version {version}") };
     let work = Work::begin(context, "version_restore").await?;
     let mut command = Command::VersionRestore { sandbox, version, dry_run: false };
     if !yes && !work.known() {
@@ -26,7 +27,10 @@ pub(super) async fn run(context: &Context, sandbox: String, version: String, yes
     if context.json {
         return Ok(out::json(&changes)?);
     }
-    Ok(out::line(summary(&changes))?)
+    if changes.is_empty() {
+        return Ok(out::line(format_args!("the workspace is {} already", sanitize_line(&what)))?);
+    }
+    Ok(out::line(format_args!("restored {}: {}", sanitize_line(&what), summary(&changes)))?)
 }
 
 /// Shows and asks; gives what to do, with names made fast: another version could become the latest, or another
@@ -64,7 +68,8 @@ async fn preview(context: &Context, work: &Work<'_>, command: Command) -> Result
         out::note(format_args!("{} has the same workspace: it changes there too", sanitize_line(&other.name)));
     }
     let name = sanitize_line(&info.name);
-    ask::yes(&format!("Make the workspace of {name} version {version} ({})?", summary(&changes))).await?;
+    out::note(summary(&changes));
+    ask::yes(&format!("Restore version {version} into {name}?")).await?;
     Ok(Some(restore(false)))
 }
 

@@ -28,7 +28,10 @@ pub(super) async fn run(context: &Context, name: &str) -> Result<(), Failure> {
     line("saved", &format!("{} ({} ago)", v.created_at, show::age(v.created_at, Timestamp::now())))?;
     line("files", &v.files.to_string())?;
     line("size", &show::size(v.bytes))?;
-    Ok(line("note", &remarks(&v))?)
+    if !remarks(&v).is_empty() {
+        line("note", &remarks(&v))?;
+    }
+    Ok(())
 }
 
 /// The note, and what is special about a version.
