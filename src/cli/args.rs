@@ -10,9 +10,54 @@ use crate::{
     core::{AccountId, ConversationId, Profile, RequestId, text::sanitize},
 };
 
+const EXAMPLES: &str = "\
+Examples:
+  sandbank sandbox create --name heron
+  sandbank chat heron 'make a heron file'
+  sandbank version save heron
+  sandbank version restore heron latest
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not configured, 4 not found, 130 interrupted";
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  sandbank sandbox create --name heron
+  sandbank sandbox create --run 'pip install requests' --env LANG=C.UTF-8";
+
+const EXEC_EXAMPLES: &str = "\
+Examples:
+  sandbank sandbox exec heron -- sh -c 'echo hi > a'
+  tar c src | sandbank sandbox exec heron -- tar x
+  sandbank sandbox exec -t heron -- top";
+
+const TERMINATE_EXAMPLES: &str = "\
+Examples:
+  sandbank sandbox terminate heron --save
+  sandbank sandbox terminate heron --no-save --yes";
+
+const RESTORE_EXAMPLES: &str = "\
+Examples:
+  sandbank version restore heron latest
+  sandbank version restore heron 1795732869 --yes";
+
+const CHAT_EXAMPLES: &str = "\
+Examples:
+  sandbank chat heron 'fix the failing test'
+  git diff | sandbank chat heron
+  sandbank chat heron -- '- a prompt that begins with a dash'
+  sandbank chat heron --show";
+
+const ENV_EXAMPLES: &str = "\
+Example:
+  eval \"$(sandbank engine env)\" && aws s3 ls \"s3://$SANDBANK_BUCKET\"";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Example:
+  sandbank completions bash > ~/.local/share/bash-completion/completions/sandbank";
+
 /// Claude Code in isolated sandboxes, every version of the work banked in S3.
 #[derive(Debug, Parser)]
-#[command(name = "sandbank", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "sandbank", bin_name = "sandbank", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
     pub global: Global,
@@ -23,23 +68,23 @@ pub(super) struct Args {
 /// What every command takes. Flags win over the environment, that over the configuration.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Global {
-    /// Print one JSON document and nothing else on stdout
+    /// Print JSON and nothing else on stdout
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub json: bool,
     /// Where: `local` (this machine) or `modal` [env: SANDBANK_PROFILE]
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "NAME")]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "NAME", hide_short_help = true)]
     pub profile: Option<Profile>,
-    /// Whose sandboxes and versions [env: SANDBANK_ACCOUNT] [default: default]
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "NAME")]
+    /// Whose things [env: SANDBANK_ACCOUNT] [default: default]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "NAME", hide_short_help = true)]
     pub account: Option<AccountId>,
     /// Configuration file [env: SANDBANK_CONFIG]
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "FILE", hide_short_help = true)]
     pub config: Option<PathBuf>,
-    /// Folder of the server, its database and the engine [env: SANDBANK_DATA_DIR]
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "DIR")]
+    /// Folder of everything that is kept [env: SANDBANK_DATA_DIR]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "DIR", hide_short_help = true)]
     pub data_dir: Option<PathBuf>,
-    /// The command's id: given again, the command is not done again and its result is told
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "UUID")]
+    /// Id of the command; given again, only its result is told
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "UUID", hide_short_help = true)]
     pub request_id: Option<RequestId>,
 }
 
@@ -72,6 +117,7 @@ pub(super) enum Command {
         command: ConfigCommand,
     },
     /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
@@ -113,6 +159,7 @@ pub(super) enum SandboxCommand {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = CREATE_EXAMPLES)]
 pub(super) struct Create {
     /// Name for it; one is made when left out
     #[arg(long)]
@@ -120,7 +167,7 @@ pub(super) struct Create {
     /// Base image; `host` is this machine's own programs
     #[arg(long)]
     pub image: Option<String>,
-    /// Command that adds a layer to the image; may be repeated
+    /// Shell command that adds a layer to the image; may be repeated
     #[arg(long, value_name = "CMD")]
     pub run: Vec<String>,
     /// Modal secret whose keys become variables; may be repeated
@@ -132,12 +179,13 @@ pub(super) struct Create {
     /// Where commands start; the workspace when left out
     #[arg(long, value_name = "DIR")]
     pub workdir: Option<String>,
-    /// Seconds until it ends by itself
+    /// Seconds until it ends by itself [default: 86400]
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub timeout: Option<u32>,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = TERMINATE_EXAMPLES)]
 pub(super) struct Terminate {
     /// Id, name, or the beginning of one
     pub sandbox: String,
@@ -153,6 +201,10 @@ pub(super) struct Terminate {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "sandbank sandbox exec [OPTIONS] <SANDBOX> -- <COMMAND>...",
+    after_help = EXEC_EXAMPLES
+)]
 pub(super) struct Exec {
     /// Id, name, or the beginning of one
     pub sandbox: String,
@@ -186,7 +238,8 @@ pub(super) enum VersionCommand {
         #[arg(long, default_value = "")]
         note: String,
     },
-    /// Make a sandbox's workspace exactly what a version was; shows what would change and asks
+    /// Make a workspace exactly what a version was; shows what would change and asks
+    #[command(after_help = RESTORE_EXAMPLES)]
     Restore {
         /// Id, name, or the beginning of one
         sandbox: String,
@@ -199,6 +252,7 @@ pub(super) enum VersionCommand {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = CHAT_EXAMPLES)]
 pub(super) struct Chat {
     /// Id, name, or the beginning of one
     pub sandbox: String,
@@ -237,6 +291,7 @@ pub(super) enum EngineCommand {
     /// Tell whether the engine runs, and where
     Status,
     /// Print variables that point other programs at the engine; starts it
+    #[command(after_help = ENV_EXAMPLES)]
     Env,
 }
 
@@ -267,9 +322,13 @@ pub(super) fn refused(error: &clap::Error, json: bool) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let text = error.render().to_string();
+    // Of a lone `sandbank sandbox` the parser gives the whole help, which alone would not say what was wrong.
+    let lacks = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    let text = if lacks { format!("a command is missing\n\n{text}") } else { text };
     let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
     if json {
-        failure::tell(&ApiError::usage(text), true);
+        let problem = text.split("\n\n").next().unwrap_or(text);
+        failure::tell(&ApiError::usage(problem).hint("--help shows what can be typed"), true);
     } else {
         out::note(format_args!("sandbank: {}", sanitize(text)));
     }

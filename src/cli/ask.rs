@@ -35,6 +35,10 @@ pub(super) async fn choose(question: &str, shown: &str, words: &[&str]) -> Resul
     loop {
         out::prompt(format_args!("{question} {shown} "));
         let answer = line().await?;
+        if !answer.ends_with('\n') {
+            // The input has ended; the cursor still stands behind the question.
+            out::note("");
+        }
         let answer = answer.trim().to_lowercase();
         if answer.is_empty() {
             return Ok(None);

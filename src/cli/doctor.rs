@@ -1,8 +1,11 @@
 //! `sandbank doctor`: also when nothing else works.
 
+use std::io;
+
 use super::{args::Global, context::Context, failure::Failure, out};
 use crate::{
-    api::{ApiError, Doctor, DoctorCheck},
+    api::{Doctor, DoctorCheck, ErrorCode},
+    config,
     core::text::sanitize_line,
 };
 
@@ -11,43 +14,57 @@ pub(super) async fn run(global: &Global) -> Result<(), Failure> {
     if global.json {
         out::json(&report)?;
     } else {
-        for check in &report.checks {
-            let mark = if check.ok { "ok     " } else { "wrong  " };
-            out::line(format_args!("{mark}{}: {}", sanitize_line(&check.name), sanitize_line(&check.detail)))?;
-            if !check.ok && !check.remedy.is_empty() {
-                out::line(format_args!("       {}", sanitize_line(&check.remedy)))?;
-            }
-        }
+        print(&report)?;
     }
-    if report.ok { Ok(()) } else { Err(Failure::Exit(1)) }
+    if report.ok { Ok(()) } else { Err(Failure::Exit(ErrorCode::NotConfigured.exit_code())) }
 }
 
-/// What the server sees, which is everything once it runs; what keeps it from running is the one wrong check.
+fn print(report: &Doctor) -> io::Result<()> {
+    let width = report.checks.iter().map(|check| check.name.len()).max().unwrap_or_default();
+    for check in &report.checks {
+        let mark = if check.ok { "ok" } else { "wrong" };
+        let (name, detail) = (sanitize_line(&check.name), sanitize_line(&check.detail));
+        out::line(format_args!("{mark:<5}  {name:<width$}  {detail}"))?;
+        if !check.ok && !check.remedy.is_empty() {
+            out::line(format_args!("{:<5}  {:<width$}  {}", "", "", sanitize_line(&check.remedy)))?;
+        }
+    }
+    Ok(())
+}
+
+/// What can be seen without a server, then what the server sees. The first thing that keeps it from running ends the
+/// list: nothing after it can be known.
 async fn examine(global: &Global) -> Result<Doctor, Failure> {
     let mut report = Doctor::default();
-    let reached = match Context::new(global) {
-        Ok(context) => match context.client() {
-            Ok(client) => client.doctor(&context.scope()).await.map_err(|error| ("server", error)),
-            Err(Failure::Api(error)) => Err(("data dir", error)),
-            Err(other) => return Err(other),
-        },
-        Err(Failure::Api(error)) => Err(("configuration", error)),
-        Err(other) => return Err(other),
+    let context = match Context::new(global) {
+        Ok(context) => context,
+        Err(failure) => return stopped(report, "configuration", failure),
     };
-    match reached {
+    let file = context.named.clone().or_else(config::default_path).filter(|path| path.exists());
+    let read = file.map_or("no file: defaults are in force".to_owned(), |path| path.display().to_string());
+    report.add(right("configuration", read));
+    let client = match context.client() {
+        Ok(client) => client,
+        Err(failure) => return stopped(report, "data dir", failure),
+    };
+    report.add(right("data dir", context.data.path().display().to_string()));
+    match client.doctor(&context.scope()).await {
         Ok(seen) => {
             report.add(right("server", "runs".to_owned()));
             seen.checks.into_iter().for_each(|check| report.add(check));
+            Ok(report)
         }
-        Err((name, error)) => report.add(wrong(name, error)),
+        Err(error) => stopped(report, "server", error.into()),
     }
+}
+
+/// The report that ends with what went wrong.
+fn stopped(mut report: Doctor, name: &str, failure: Failure) -> Result<Doctor, Failure> {
+    let Failure::Api(error) = failure else { return Err(failure) };
+    report.add(DoctorCheck { name: name.to_owned(), ok: false, detail: error.message, remedy: error.hint });
     Ok(report)
 }
 
 fn right(name: &str, detail: String) -> DoctorCheck {
     DoctorCheck { name: name.to_owned(), ok: true, detail, remedy: String::new() }
-}
-
-fn wrong(name: &str, error: ApiError) -> DoctorCheck {
-    DoctorCheck { name: name.to_owned(), ok: false, detail: error.message, remedy: error.hint }
 }

@@ -1,47 +1,92 @@
-//! What a command is doing, on stderr while it does it. Only a terminal shows it.
+//! What a command is doing, on stderr while it does it: a line that moves on a terminal, lines elsewhere.
 
-use std::{io::IsTerminal, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    io::IsTerminal,
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::out;
 use crate::api::event::Progress as Step;
 
-/// A line that says what goes on.
-pub(super) struct Progress(ProgressBar);
+/// Where nothing can be overwritten, a command that is done by then says nothing: its result is enough.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Says what goes on.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    lines: Option<Lines>,
+}
+
+/// Steps as lines of their own, each once.
+struct Lines {
+    latest: RefCell<String>,
+    speaks: Cell<bool>,
+}
 
 impl Progress {
-    /// Shows `what` until something more is known; nothing when stderr is no terminal or `quiet`.
-    pub fn new(what: &str, quiet: bool) -> Self {
-        if quiet || !std::io::stderr().is_terminal() {
-            return Self(ProgressBar::hidden());
+    /// Shows `what` until something more is known.
+    pub fn new(what: &str) -> Self {
+        if !std::io::stderr().is_terminal() {
+            let lines = Lines { latest: RefCell::new(what.to_owned()), speaks: Cell::new(false) };
+            return Self { bar: ProgressBar::hidden(), lines: Some(lines) };
         }
         let bar = ProgressBar::new_spinner();
+        style(&bar, "{spinner} {elapsed:>3} {wide_msg}");
         bar.set_message(what.to_owned());
         // Ten frames a second look alive and cost nothing.
         bar.enable_steady_tick(Duration::from_millis(100));
-        Self(bar)
+        Self { bar, lines: None }
     }
 
     /// Shows a step.
     pub fn step(&self, step: &Step) {
-        if let (Some(done), Some(total)) = (step.done, step.total)
-            && let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {pos}/{len}")
-        {
-            self.0.set_style(style);
-            self.0.set_length(total);
-            self.0.set_position(done);
+        let text = step.step.clean_line().as_str().to_owned();
+        if let Some(lines) = &self.lines {
+            return lines.step(text);
         }
-        self.0.set_message(step.step.clean_line().as_str().to_owned());
+        match (step.done, step.total) {
+            (Some(done), Some(total)) => {
+                style(&self.bar, "{spinner} {elapsed:>3} {pos}/{len} {wide_msg}");
+                self.bar.set_length(total);
+                self.bar.set_position(done);
+            }
+            _ => style(&self.bar, "{spinner} {elapsed:>3} {wide_msg}"),
+        }
+        self.bar.set_message(text);
     }
 
-    /// Takes the line away.
-    pub fn end(&self) {
-        self.0.finish_and_clear();
+    /// Patience is over: without a terminal steps are told from now on, the latest first.
+    pub fn speak(&self) {
+        if let Some(lines) = &self.lines {
+            lines.speaks.set(true);
+            out::note(lines.latest.borrow());
+        }
+    }
+}
+
+impl Lines {
+    fn step(&self, text: String) {
+        if *self.latest.borrow() == text {
+            return;
+        }
+        if self.speaks.get() {
+            out::note(&text);
+        }
+        self.latest.replace(text);
+    }
+}
+
+fn style(bar: &ProgressBar, template: &str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.end();
+        self.bar.finish_and_clear();
     }
 }

@@ -1,9 +1,17 @@
 //! A command of the API from the shell: handed over once, followed to its end, interrupted by ctrl-c.
 
+use std::pin::pin;
+
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use super::{context::Context, failure::Failure, out, progress::Progress, signals::Interrupts};
+use super::{
+    context::Context,
+    failure::Failure,
+    out,
+    progress::{PATIENCE, Progress},
+    signals::Interrupts,
+};
 use crate::{
     api::{ApiError, Command, CommandAnswer, CommandRequest, CommandState, Live, Published},
     client::{Client, Order},
@@ -59,15 +67,21 @@ impl<'a> Work<'a> {
 
     /// Has it done and gives its result, with a line that says what goes on.
     pub async fn finish<T: DeserializeOwned>(&self, what: &str, command: Command) -> Result<T, Failure> {
-        let progress = Progress::new(what, self.context.json);
-        self.follow(command, |published| {
+        let progress = Progress::new(what);
+        let mut done = pin!(self.follow(command, |published| {
             if let Published::Live(Live::Progress(step)) = published
                 && step.request_id == self.id
             {
                 progress.step(step);
             }
-        })
-        .await
+        }));
+        tokio::select! {
+            result = &mut done => result,
+            () = tokio::time::sleep(PATIENCE) => {
+                progress.speak();
+                done.await
+            }
+        }
     }
 
     /// Has it done and gives its result; `seen` gets the account's events meanwhile.

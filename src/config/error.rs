@@ -2,6 +2,8 @@
 
 use std::{io, path::Path};
 
+use crate::core::text::sanitize_line;
+
 /// A configuration that can't be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -36,8 +38,24 @@ impl ConfigError {
         let start = error.span().map_or(0, |span| span.start.min(text.len()));
         let before = text.get(..start).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
-        Self::Value { path: path.display().to_string(), line, key: key(error), problem: problem(error.message()) }
+        let problem = problem(error.message());
+        let key = match key(error) {
+            // The sentence names the key itself.
+            none if none.is_empty() && !problem.starts_with("unknown key") => start_of(text, line),
+            key => key,
+        };
+        Self::Value { path: path.display().to_string(), line, key, problem }
     }
+}
+
+/// What a line that isn't TOML begins with. Never what stands behind its `=`, which may be a key or a password.
+fn start_of(text: &str, line: usize) -> String {
+    // Enough to find the line by.
+    const MAX: usize = 40;
+    let line = text.lines().nth(line - 1).unwrap_or_default();
+    let name = line.split('=').next().unwrap_or_default().trim();
+    let name: String = sanitize_line(name).as_str().chars().take(MAX).collect();
+    if name.is_empty() { name } else { format!("{name}: ") }
 }
 
 /// The dotted key. The reader tells it only in the text that it makes for errors without their input.
@@ -52,12 +70,20 @@ fn key(error: &toml::de::Error) -> String {
 
 /// serde's and TOML's sentences in the words of this program.
 fn problem(message: &str) -> String {
-    let message = message.trim_end().replace("unknown field", "unknown key").replace('\n', "; ");
-    match message.split_once(", expected ") {
-        Some((what, allowed)) => {
-            let allowed = allowed.strip_prefix("one of ").unwrap_or(allowed);
-            format!("{what}; allowed: {allowed}")
-        }
-        None => message,
+    let message = message.trim_end().replace('\n', "; ");
+    let message = message.replace("unknown field", "unknown key").replace("unknown variant", "unknown value");
+    let Some((what, expected)) = message.split_once(", expected ") else { return message };
+    let expected = expected.strip_prefix("one of ").unwrap_or(expected);
+    if !["unknown ", "invalid type", "invalid value"].iter().any(|start| what.starts_with(start)) {
+        return format!("{what}; expected {expected}");
     }
+    let allowed = match expected {
+        "i64" => "a whole number",
+        "a sequence" => "a list",
+        "a boolean" => "true or false",
+        "a map" => "a table",
+        table if table.starts_with("struct ") => "a table",
+        other => other,
+    };
+    format!("{what}; allowed: {allowed}")
 }

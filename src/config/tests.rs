@@ -47,20 +47,27 @@ fn the_example_shows_every_key_with_its_default() {
 #[case("\nprofil = 'x'", "config.toml:2: unknown key `profil`; allowed: `profile`, `account`, ")]
 #[case("[server]\n\nidle = 3", "config.toml:3: server: unknown key `idle`; allowed: `idle_secs` or `log`")]
 #[case("[server]\nidle_secs = 0", "config.toml:2: server.idle_secs: 0 is out of range; allowed: 1 to 86400")]
-#[case("[server]\nidle_secs = 'a'", "config.toml:2: server.idle_secs: invalid type: string \"a\"; allowed: i64")]
+#[case(
+    "[server]\nidle_secs = 'a'",
+    "config.toml:2: server.idle_secs: invalid type: string \"a\"; allowed: a whole number"
+)]
 #[case("[engine]\ns3_port = 70000", "config.toml:2: engine.s3_port: 70000 is out of range; allowed: 0 to 65535")]
-#[case("profile = 'mars'", "config.toml:1: profile: unknown variant `mars`; allowed: `local` or `modal`")]
+#[case("profile = 'mars'", "config.toml:1: profile: unknown value `mars`; allowed: `local` or `modal`")]
 #[case("account = 'a/b'", "config.toml:1: account: has '/'; only letters, digits, '-', '_' and '.' are allowed")]
 #[case(
     "[s3]\nendpoint_url = 'x'",
     "config.toml:2: s3.endpoint_url: \"x\" is not a URL; allowed: http://… or https://…"
 )]
 #[case("[s3]\nbucket = 'No'", "config.toml:2: s3.bucket: \"No\" is not a bucket's name; allowed: 3 to 63")]
+#[case("[engine.host]\nextra = 'x'", "config.toml:2: engine.host.extra: invalid type: string \"x\"; allowed: a list")]
+#[case("server = 1", "config.toml:1: server: invalid type: integer `1`; allowed: a table")]
 #[case(
-    "[engine.host]\nextra = 'x'",
-    "config.toml:2: engine.host.extra: invalid type: string \"x\"; allowed: a sequence"
+    "[claude]\nuse_bedrock = 1",
+    "config.toml:2: claude.use_bedrock: invalid type: integer `1`; allowed: true or false"
 )]
-#[case("a = ", "config.toml:1: ")]
+#[case("a = ", "config.toml:1: a: ")]
+#[case("[engine\n", "config.toml:1: [engine: unclosed table; expected `]`")]
+#[case("[server]\nlog = 'info'\nlog = 'warn'", "config.toml:3: log: duplicate key")]
 fn an_error_names_file_line_key_and_what_is_allowed(#[case] text: &str, #[case] starts: &str) {
     let error = error(text);
     assert!(error.starts_with(starts), "{error}");
@@ -71,6 +78,12 @@ fn an_error_names_file_line_key_and_what_is_allowed(#[case] text: &str, #[case] 
 fn a_key_of_the_wrong_type_is_not_shown() {
     let error = error("[claude]\napi_key = ['hunter2']");
     assert!(error.starts_with("config.toml:2: claude.api_key: ") && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn a_key_in_a_line_that_is_no_toml_is_not_shown() {
+    let error = error("[claude]\napi_key = \"sk-ant-hunter2\n");
+    assert!(error.starts_with("config.toml:2: api_key: ") && !error.contains("hunter2"), "{error}");
 }
 
 #[test]

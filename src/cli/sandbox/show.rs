@@ -13,7 +13,7 @@ pub(super) async fn run(context: &Context, name: &str) -> Result<(), Failure> {
         return Ok(out::json(&detail)?);
     }
     let info = &detail.info;
-    let line = |name: &str, value: &str| out::line(format_args!("{name:<10}{}", sanitize_line(value)));
+    let line = |name: &str, value: &str| out::line(format_args!("{name:<11}{}", sanitize_line(value)));
     line("name", &info.name)?;
     line("id", info.sandbox_id.as_str())?;
     line("status", &info.status.to_string())?;
@@ -22,6 +22,7 @@ pub(super) async fn run(context: &Context, name: &str) -> Result<(), Failure> {
     }
     line("image", &info.image)?;
     line("account", info.account_id.as_str())?;
+    line("place", context.profile.as_str())?;
     line("created", &format!("{} ({} ago)", info.created_at, show::age(info.created_at, Timestamp::now())))?;
     if let Some(at) = info.ended_at {
         line("ended", &at.to_string())?;

@@ -2,7 +2,7 @@
 
 use crate::{
     api::{Command, command::Terminated},
-    cli::{args::Terminate, ask, context::Context, failure::Failure, out, work::Work},
+    cli::{args::Terminate, ask, context::Context, failure::Failure, out, version, work::Work},
     core::text::sanitize_line,
 };
 
@@ -21,9 +21,8 @@ pub(super) async fn run(context: &Context, args: Terminate) -> Result<(), Failur
         if args.save || args.no_save {
             ask::yes(&format!("End {name}?")).await?;
         } else {
-            let question =
-                format!("End {name}? Its workspace can be saved first: save, discard the sandbox unsaved, or cancel.");
-            save = match ask::choose(&question, "[s/d/C]", &["save", "discard", "cancel"]).await? {
+            let question = format!("End {name}: save its workspace first, end it unsaved, or cancel?");
+            save = match ask::choose(&question, "[s/u/C]", &["save", "unsaved", "cancel"]).await? {
                 Some(0) => true,
                 Some(1) => false,
                 _ => return Err(ask::declined()),
@@ -35,7 +34,7 @@ pub(super) async fn run(context: &Context, args: Terminate) -> Result<(), Failur
         return Ok(out::json(&ended)?);
     }
     if let Some(saved) = &ended.saved {
-        out::line(format_args!("saved as version {}", saved.version.version))?;
+        version::save::told(saved)?;
     }
     Ok(out::line(format_args!("{} has ended", sanitize_line(&ended.sandbox.name)))?)
 }

@@ -2,7 +2,7 @@
 
 mod list;
 mod restore;
-mod save;
+pub(super) mod save;
 mod show;
 
 use super::{args::VersionCommand, context::Context, failure::Failure};

@@ -1,5 +1,6 @@
 //! `version restore`: shows what would change, asks, does exactly that.
 
+use super::show::lack;
 use crate::{
     api::{
         Command,
@@ -13,6 +14,7 @@ pub(super) async fn run(context: &Context, sandbox: String, version: String, yes
     if !yes {
         ask::possible("restoring a workspace")?;
     }
+    let what = if version == "latest" { "the latest version".to_owned() } else { format!("version {version}") };
     let work = Work::begin(context, "version_restore").await?;
     let mut command = Command::VersionRestore { sandbox, version, dry_run: false };
     if !yes && !work.known() {
@@ -25,7 +27,10 @@ pub(super) async fn run(context: &Context, sandbox: String, version: String, yes
     if context.json {
         return Ok(out::json(&changes)?);
     }
-    Ok(out::line(summary(&changes))?)
+    if changes.is_empty() {
+        return Ok(out::line(format_args!("the workspace is {} already", sanitize_line(&what)))?);
+    }
+    Ok(out::line(format_args!("restored {}: {}", sanitize_line(&what), summary(&changes)))?)
 }
 
 /// Shows and asks; gives what to do, with names made fast: another version could become the latest, or another
@@ -33,7 +38,8 @@ pub(super) async fn run(context: &Context, sandbox: String, version: String, yes
 async fn preview(context: &Context, work: &Work<'_>, command: Command) -> Result<Option<Command>, Failure> {
     let Command::VersionRestore { sandbox, version, .. } = command else { return Ok(Some(command)) };
     let info = work.client().sandbox(&context.scope(), &sandbox).await?.info;
-    let version = work.client().version(&context.scope(), &version).await?.version;
+    let found = work.client().version(&context.scope(), &version).await?;
+    let version = found.version;
     let restore = |dry_run| Command::VersionRestore {
         sandbox: info.sandbox_id.to_string(),
         version: version.to_string(),
@@ -52,8 +58,18 @@ async fn preview(context: &Context, work: &Work<'_>, command: Command) -> Result
     list("+", &changes.added);
     list("~", &changes.changed);
     list("-", &changes.deleted);
+    if let Some(lack) = lack(&found) {
+        out::note(format_args!("version {version} is {lack}; what is in their place now stays"));
+    }
+    let running = work.client().sandboxes(&context.scope()).await?;
+    let others =
+        running.iter().filter(|other| other.sandbox_id != info.sandbox_id && other.account_id == info.account_id);
+    for other in others {
+        out::note(format_args!("{} has the same workspace: it changes there too", sanitize_line(&other.name)));
+    }
     let name = sanitize_line(&info.name);
-    ask::yes(&format!("Make the workspace of {name} version {version} ({})?", summary(&changes))).await?;
+    out::note(summary(&changes));
+    ask::yes(&format!("Restore version {version} into {name}?")).await?;
     Ok(Some(restore(false)))
 }
 

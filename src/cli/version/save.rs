@@ -1,5 +1,8 @@
 //! `version save`
 
+use std::time::Duration;
+
+use super::show::lack;
 use crate::{
     api::{Command, command::Saved},
     cli::{context::Context, failure::Failure, out, show, work::Work},
@@ -12,15 +15,28 @@ pub(super) async fn run(context: &Context, sandbox: String, note: String) -> Res
     if context.json {
         return Ok(out::json(&saved)?);
     }
+    told(&saved)
+}
+
+/// A version that was made: also by `sandbox terminate --save`.
+pub(in crate::cli) fn told(saved: &Saved) -> Result<(), Failure> {
     let v = &saved.version;
     out::line(format_args!(
-        "saved as version {}: {}, {}",
+        "saved as version {}: {}, {} in {}",
         v.version,
         show::count(v.files, "file", "files"),
-        show::size(v.bytes)
+        show::size(v.bytes),
+        show::duration(millis(saved.stats.duration))
     ))?;
+    if let Some(lack) = lack(v) {
+        out::note(format_args!("the version is {lack}"));
+    }
     errors(&saved.stats);
     Ok(())
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What could not be taken along. A tree of many unreadable files must not fill the screen.

@@ -120,7 +120,7 @@ impl Started {
         drop(guard);
         // After each turn others may see what it wrote; nobody has to wait for it.
         let (inner, sandbox) = (self.turn.inner.clone(), self.turn.found.sandbox.clone());
-        let mounts = [self.turn.found.workspace(), AGENT_DIR.to_owned()];
+        let mounts = [self.turn.found.workspace().root.to_owned(), AGENT_DIR.to_owned()];
         if outcome.is_ok() {
             self.turn.inner.spawn(async move { inner.commit(&sandbox, &mounts).await });
         }

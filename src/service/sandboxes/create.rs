@@ -130,7 +130,7 @@ impl Inner {
     }
 
     /// Names of other living sandboxes on the same volume.
-    async fn sharing(&self, row: &SandboxRow) -> Result<Vec<String>, ApiError> {
+    pub(in crate::service) async fn sharing(&self, row: &SandboxRow) -> Result<Vec<String>, ApiError> {
         let rows = self.store.sandboxes(&row.config.account_id, row.profile).await?;
         let shares = |other: &&SandboxRow| {
             other.request_id != row.request_id && is_live(other.status) && other.config.volume() == row.config.volume()

@@ -35,7 +35,15 @@ impl Inner {
         if !is_live(found.info.status) {
             // The server before this one ended it and died before it could say so.
             if was_ours {
-                return Outcome::of(&Terminated { sandbox: found.info, saved: None });
+                let saved = match save {
+                    true => {
+                        let place = self.places.place(request.profile, &client.env).await?;
+                        versions::saved_by(&place, &request.account, run).await?
+                    }
+                    false => None,
+                };
+                let events = saved.iter().map(|done| EventBody::Version { version: done.version.clone() }).collect();
+                return Ok(Outcome::of(&Terminated { sandbox: found.info, saved })?.with(events));
             }
             found.must_run()?;
         }
@@ -44,7 +52,7 @@ impl Inner {
         if save {
             found.must_run()?;
             let place = self.places.place(request.profile, &client.env).await?;
-            let done = versions::save(&place, &found.sandbox, &request.account, "before its end", run).await?;
+            let done = versions::save(&place, &found.workspace(), &request.account, "before its end", run).await?;
             events.push(EventBody::Version { version: done.version.clone() });
             saved = Some(done);
         }
@@ -53,7 +61,7 @@ impl Inner {
         }
         run.step("ending the sandbox");
         if found.row.is_some() {
-            self.commit(&found.sandbox, &[found.workspace(), AGENT_DIR.to_owned()]).await;
+            self.commit(&found.sandbox, &[found.workspace().root.to_owned(), AGENT_DIR.to_owned()]).await;
         }
         match &mut found.row {
             Some(row) => {

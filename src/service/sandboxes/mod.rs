@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 
-use super::{ClientEnv, Inner, names};
+use super::{ClientEnv, Inner, names, versions};
 use crate::{
     api::{ApiError, SandboxDetail, Scope},
     core::{AccountId, Profile, SandboxId, SandboxInfo, SandboxStatus},
@@ -26,9 +26,10 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// The folder with the workspace.
-    pub(super) fn workspace(&self) -> String {
-        self.row.as_ref().map_or(crate::core::WORKSPACE, |r| &r.config.volume_mount_path).to_owned()
+    /// The workspace, and where it is mounted.
+    pub(super) fn workspace(&self) -> versions::Workspace<'_> {
+        let root = self.row.as_ref().map_or(crate::core::WORKSPACE, |r| &r.config.volume_mount_path);
+        versions::Workspace { sandbox: &self.sandbox, root }
     }
 
     /// Where commands start.
