@@ -9,6 +9,8 @@
 
 mod bad_input;
 mod claude;
+mod ctrl_c;
+mod odd_claude;
 #[path = "../support/program.rs"]
 mod program;
 #[path = "../support/scripted_api.rs"]
