@@ -28,15 +28,20 @@ pub fn idle(figure: &str) {
     });
 }
 
-/// The keeper and the first process of each sandbox of an engine: a fork, so with the same command line.
+/// The keepers of an engine and their children, the jails' first processes.
 fn keepers(folder: &str) -> Vec<u32> {
     let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|e| e.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| {
+    let pids: Vec<u32> = pids.collect();
+    let is_keeper = |pid: u32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
         line.contains("engine keep") && line.contains(folder)
-    })
-    .collect()
+    };
+    let parent = |pid: u32| -> Option<u32> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        status.lines().find_map(|l| l.strip_prefix("PPid:")?.trim().parse().ok())
+    };
+    pids.into_iter().filter(|pid| is_keeper(*pid) || parent(*pid).is_some_and(is_keeper)).collect()
 }
 
 /// Pages of the binary's file that this process wrote, which the loader did when it relocated it.

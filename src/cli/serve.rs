@@ -10,7 +10,7 @@ use std::{
 
 use rustix::{
     fs::Mode,
-    process::{Resource, Rlimit},
+    process::{Resource, Rlimit, getrlimit},
 };
 
 use super::{
@@ -151,6 +151,9 @@ fn serve(
     rustix::process::umask(Mode::from_raw_mode(0o077));
     rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
         .map_err(io::Error::from)?;
+    // The proxies of one sandbox take up to 1,024; the keepers that are started set their programs' own.
+    let all = getrlimit(Resource::Nofile).maximum;
+    rustix::process::setrlimit(Resource::Nofile, Rlimit { current: all, maximum: all }).map_err(io::Error::from)?;
     // A working directory could be on a disk that is to be taken out.
     std::env::set_current_dir("/")?;
     log(&context.config, &context.data)?;

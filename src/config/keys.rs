@@ -78,10 +78,8 @@ impl Claude {
                 keys.put(name, SecretString::from(value), source.to_owned());
             }
         }
-        for name in KEY_NAMES.into_iter().chain(plain_names()) {
-            if let Some(value) = env.get(name) {
-                keys.put(name, SecretString::from(value.clone()), "environment".to_owned());
-            }
+        for (name, value) in env.iter().filter(|(name, _)| is_passed(name)) {
+            keys.put(name, SecretString::from(value.clone()), "environment".to_owned());
         }
         // The original's name for Bedrock's key; the CLI reads only AWS's own.
         if let Some(value) = keys.variables.remove("AWS_BEDROCK_API_KEY") {
@@ -114,9 +112,19 @@ impl Claude {
     }
 }
 
-/// Variables of a client that go to the CLI and are no keys.
-fn plain_names() -> [&'static str; 4] {
-    ["CLAUDE_CODE_USE_BEDROCK", "AWS_REGION", "ANTHROPIC_BASE_URL", "ANTHROPIC_MODEL"]
+/// Whether a client's variable goes to its runs of the CLI: keys, addresses, and settings that a user puts into their
+/// shell for it.
+fn is_passed(name: &str) -> bool {
+    if KEY_NAMES.contains(&name) || name == "AWS_REGION" {
+        return true;
+    }
+    // These are about the machine that they were set on, or about a run of the CLI that our client was started by: they
+    // would tell ours of files that aren't there, or that it is a part of that run.
+    const ENDS: [&str; 7] = ["_FILE", "_DIR", "_DIRS", "_PATH", "_SOCKET", "_PORT", "_DESCRIPTOR"];
+    const PARTS: [&str; 7] = ["SESSION", "REMOTE", "CHILD", "ENTRYPOINT", "EXECPATH", "TMPDIR", "_HOST_"];
+    ["ANTHROPIC_", "CLAUDE_CODE_"].iter().any(|start| name.starts_with(start))
+        && !ENDS.iter().any(|end| name.ends_with(end))
+        && !PARTS.iter().any(|part| name.contains(part))
 }
 
 #[cfg(test)]
@@ -147,6 +155,23 @@ mod tests {
         let env = BTreeMap::from([("AWS_BEDROCK_API_KEY".to_owned(), "k".to_owned())]);
         let keys = Claude::default().keys(&env).unwrap();
         assert_eq!(keys.variables.keys().collect::<Vec<_>>(), ["AWS_BEARER_TOKEN_BEDROCK"]);
+    }
+
+    #[rstest::rstest]
+    #[case("ANTHROPIC_AUTH_TOKEN", true)]
+    #[case("ANTHROPIC_DEFAULT_OPUS_MODEL", true)]
+    #[case("CLAUDE_CODE_MAX_RETRIES", true)]
+    #[case("AWS_REGION", true)]
+    #[case("AWS_SECRET_ACCESS_KEY", false)]
+    #[case("MODAL_TOKEN_SECRET", false)]
+    #[case("ANTHROPIC_UNIX_SOCKET", false)]
+    #[case("CLAUDE_CODE_SESSION_ID", false)]
+    #[case("CLAUDE_CODE_ENTRYPOINT", false)]
+    #[case("CLAUDE_CODE_SSE_PORT", false)]
+    #[case("CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR", false)]
+    fn settings_of_requests_are_passed_and_nothing_about_the_clients_machine(#[case] name: &str, #[case] passed: bool) {
+        let env = BTreeMap::from([(name.to_owned(), "x".to_owned())]);
+        assert_eq!(Claude::default().keys(&env).unwrap().variables.contains_key(name), passed);
     }
 
     #[test]

@@ -22,8 +22,11 @@ pub struct Version {
     pub bytes: u64,
     /// What the user wrote beside it, or why it was made.
     pub note: String,
-    /// Every file is there as it was when the save read it. False when files changed faster than they could be read.
+    /// Nothing was left out. False when files could not be read, or changed faster than they could be sent.
     pub complete: bool,
+    /// Paths that the version names and doesn't hold; a restore leaves alone what is there.
+    #[serde(default)]
+    pub left_out: u64,
     /// Made by another tool: a folder without a manifest.
     pub legacy: bool,
 }

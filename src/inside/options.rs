@@ -11,7 +11,7 @@ pub const SPOOLS: &str = "/tmp/.sandbank";
 pub const UNREAD: u64 = 1 << 30;
 
 /// `inside run ID [--pty ROWSxCOLUMNS] [--stdin pipe|pty|null] [--dir DIR] [--idle SECONDS] [--unread BYTES]
-/// [--attach OFFSET] -- COMMAND…`
+/// [--attach OFFSET] [--forget ID]… -- COMMAND…`
 pub struct RunOptions {
     /// Names the command and its folder.
     pub id: String,
@@ -27,6 +27,8 @@ pub struct RunOptions {
     pub unread: u64,
     /// Once it is started, or was before, go on as [`super::attach`] from this offset: one process less to start.
     pub attach: Option<u64>,
+    /// Commands that have ended and whose folders may go.
+    pub forget: Vec<String>,
     /// argv.
     pub command: Vec<OsString>,
 }
@@ -72,6 +74,7 @@ impl RunOptions {
             idle: None,
             unread: UNREAD,
             attach: None,
+            forget: Vec::new(),
             command: Vec::new(),
         };
         while let Some(word) = words.next() {
@@ -96,6 +99,7 @@ impl RunOptions {
                 }
                 Some("--idle") => options.idle = Some(Duration::from_secs(number(words.next(), "--idle")?)),
                 Some("--attach") => options.attach = Some(number(words.next(), "--attach")?),
+                Some("--forget") => options.forget.push(id(&mut words)?),
                 Some("--unread") => options.unread = number(words.next(), "--unread")?,
                 _ => return Err(usage(&format!("unknown option {}", word.display()))),
             }

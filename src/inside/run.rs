@@ -47,6 +47,10 @@ const KILLED: i32 = 128 + 9;
 /// ^D.
 const END_OF_TRANSMISSION: u8 = 4;
 
+/// Input that may wait for a command that doesn't read. A client sends no more than a quarter of a megabyte beyond what
+/// the command has read; this is for what comes all at once, the longest prompt.
+const MAX_QUEUE: usize = 8 << 20;
+
 /// Attached readers at once; each is a process in the sandbox.
 const MAX_CLIENTS: usize = 32;
 
@@ -71,6 +75,7 @@ pub fn run(options: &RunOptions) -> io::Result<()> {
             let ended = match Shim::start(&dir, options) {
                 Ok(mut shim) => {
                     drop(ready);
+                    options.forget.iter().for_each(|id| forget(&options.dir.join(id)));
                     shim.serve()
                 }
                 Err(e) => {
@@ -100,6 +105,16 @@ fn go_on(options: &RunOptions, word: &str) -> io::Result<()> {
     }
 }
 
+/// Removes what a command left, unless its shim still lives.
+fn forget(dir: &Path) {
+    let ended = File::open(dir.join("lock"))
+        .is_ok_and(|lock| rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok());
+    if ended {
+        // What can't be removed only costs room.
+        let _ = fs::remove_dir_all(dir);
+    }
+}
+
 fn say(text: &str) -> io::Result<()> {
     let mut out = io::stdout();
     out.write_all(text.as_bytes())?;
@@ -117,7 +132,16 @@ struct Client {
     stream: UnixStream,
     decoder: Decoder,
     out: BytesMut,
+    /// End of the spool that it heard of.
     told: u64,
+    /// Number of the input that it heard of.
+    acknowledged: u64,
+}
+
+/// A line of input that waits; without bytes, the end.
+struct Line {
+    number: u64,
+    bytes: Option<Bytes>,
 }
 
 /// What there is to do.
@@ -140,9 +164,14 @@ struct Shim {
     sources: Vec<(Stream, File)>,
     sink: Option<File>,
     sink_is_terminal: bool,
-    queue: VecDeque<Bytes>,
-    end_input: bool,
+    queue: VecDeque<Line>,
+    /// Bytes in the queue.
+    queued: usize,
+    /// Number of the last line that came.
     taken: u64,
+    /// Number of the last line that the command has, all of it: what came is acknowledged then, so that who sends waits
+    /// when the command doesn't read.
+    passed: u64,
     /// Bytes of input in the lines that were taken.
     fed: u64,
     spool: spool::Writer,
@@ -192,8 +221,9 @@ impl Shim {
             sink,
             sink_is_terminal,
             queue: VecDeque::new(),
-            end_input: false,
+            queued: 0,
             taken: 0,
+            passed: 0,
             fed: 0,
             spool,
             committed: 0,
@@ -234,12 +264,13 @@ impl Shim {
             self.ended = Some((code, Instant::now()));
         }
         self.read_output(&ready)?;
-        self.serve_clients(&ready);
+        self.hear_clients(&ready);
         if is(Wake::Sink) && self.queue.is_empty() {
             // Ready without anything to write: its reader has gone.
             self.sink = None;
         }
         self.write_input();
+        self.tell_clients();
         self.watch_idle();
         Ok(())
     }
@@ -262,10 +293,13 @@ impl Shim {
             what.push(Wake::Source(i));
             fds.push(PollFd::new(file, PollFlags::IN));
         }
-        for (i, client) in self.clients.iter().enumerate() {
-            let out = if client.out.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
+        let hears = self.queued < MAX_QUEUE;
+        for (i, client) in self.clients.iter().enumerate().filter(|(_, c)| hears || !c.out.is_empty()) {
+            let mut wanted = PollFlags::empty();
+            wanted.set(PollFlags::IN, hears);
+            wanted.set(PollFlags::OUT, !client.out.is_empty());
             what.push(Wake::Client(i));
-            fds.push(PollFd::new(&client.stream, PollFlags::IN | out));
+            fds.push(PollFd::new(&client.stream, wanted));
         }
         if let Some(sink) = &self.sink {
             what.push(Wake::Sink);
@@ -309,7 +343,8 @@ impl Shim {
             // Before the number: who hears that has both.
             Frame::Fed { bytes: self.fed }.encode(&mut out);
             Frame::Taken { number: self.taken }.encode(&mut out);
-            self.clients.push(Client { stream, decoder: Decoder::default(), out, told: u64::MAX });
+            let acknowledged = self.passed;
+            self.clients.push(Client { stream, decoder: Decoder::default(), out, told: u64::MAX, acknowledged });
         }
     }
 
@@ -337,26 +372,37 @@ impl Shim {
         Ok(())
     }
 
-    fn serve_clients(&mut self, ready: &[Wake]) {
+    fn hear_clients(&mut self, ready: &[Wake]) {
         let clients = std::mem::take(&mut self.clients);
         for (i, mut client) in clients.into_iter().enumerate() {
-            if ready.contains(&Wake::Client(i)) && !self.hear(&mut client) {
-                continue;
-            }
-            if client.told != self.spool.end() && client.out.len() < PIECE {
-                client.told = self.spool.end();
-                Frame::Grown { end: client.told }.encode(&mut client.out);
-            }
-            if flush(&mut client.stream, &mut client.out) {
+            if !ready.contains(&Wake::Client(i)) || self.hear(&mut client) {
                 self.clients.push(client);
             }
         }
     }
 
+    /// Tells those who are attached what is new. One that takes nothing hears only the latest.
+    fn tell_clients(&mut self) {
+        let (end, passed) = (self.spool.end(), self.passed);
+        self.clients.retain_mut(|client| {
+            if client.out.len() < PIECE {
+                if client.acknowledged < passed {
+                    client.acknowledged = passed;
+                    Frame::Taken { number: passed }.encode(&mut client.out);
+                }
+                if client.told != end {
+                    client.told = end;
+                    Frame::Grown { end }.encode(&mut client.out);
+                }
+            }
+            flush(&mut client.stream, &mut client.out)
+        });
+    }
+
     /// Reads what a reader says; false when it is gone or talks nonsense.
     fn hear(&mut self, client: &mut Client) -> bool {
         let mut buffer = [0; 4096];
-        loop {
+        while self.queued < MAX_QUEUE {
             match client.stream.read(&mut buffer) {
                 Ok(0) => return false,
                 Ok(n) => client.decoder.push(&buffer[..n]),
@@ -366,19 +412,20 @@ impl Shim {
             }
             loop {
                 match client.decoder.next_frame() {
-                    Ok(Some(frame)) => self.obey(frame, &mut client.out),
+                    Ok(Some(frame)) => self.obey(frame),
                     Ok(None) => break,
                     Err(_) => return false,
                 }
             }
         }
+        true
     }
 
-    fn obey(&mut self, frame: Frame, out: &mut BytesMut) {
+    fn obey(&mut self, frame: Frame) {
         self.active = Instant::now();
         match frame {
-            Frame::Input { number, bytes } => self.take(number, Some(bytes), out),
-            Frame::EndInput { number } => self.take(number, None, out),
+            Frame::Input { number, bytes } => self.take(number, Some(bytes)),
+            Frame::EndInput { number } => self.take(number, None),
             Frame::Resize { rows, columns } => {
                 if let Some(terminal) = &self.terminal {
                     // A terminal that is gone has no size.
@@ -395,48 +442,44 @@ impl Shim {
         }
     }
 
-    /// Takes the next numbered input. One that was seen is acknowledged again; one that leaves a gap is not taken, and
-    /// its sender hears what was.
-    fn take(&mut self, number: u64, bytes: Option<Bytes>, out: &mut BytesMut) {
+    /// Takes the next numbered input. One that was seen is not taken again; neither is one that leaves a gap.
+    fn take(&mut self, number: u64, bytes: Option<Bytes>) {
         if number == self.taken + 1 {
             self.taken = number;
-            match bytes {
-                Some(bytes) if !self.end_input => {
-                    self.fed += bytes.len() as u64;
-                    self.queue.push_back(bytes);
-                }
-                Some(_) => {}
-                None => self.end_input = true,
-            }
+            let length = bytes.as_ref().map_or(0, Bytes::len);
+            self.fed += length as u64;
+            self.queued += length;
+            self.queue.push_back(Line { number, bytes });
         }
-        Frame::Taken { number: self.taken }.encode(out);
     }
 
     fn write_input(&mut self) {
-        while let (Some(sink), Some(bytes)) = (&mut self.sink, self.queue.front_mut()) {
-            match sink.write(bytes) {
-                Ok(n) => {
-                    bytes.advance(n);
-                    if bytes.is_empty() {
-                        self.queue.pop_front();
+        while let Some(line) = self.queue.front_mut() {
+            match (&mut self.sink, &mut line.bytes) {
+                (Some(sink), Some(bytes)) if !bytes.is_empty() => match sink.write(bytes) {
+                    Ok(n) => {
+                        bytes.advance(n);
+                        self.queued -= n;
+                        continue;
                     }
-                }
-                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => return,
-                // Nobody reads any more.
-                Err(_) => {
-                    self.queue.clear();
-                    self.sink = None;
-                }
+                    Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => return,
+                    // Nobody reads any more.
+                    Err(_) => {
+                        self.sink = None;
+                        continue;
+                    }
+                },
+                // A terminal can't be closed from one side: its end of input is a character.
+                (Some(sink), None) if self.sink_is_terminal => drop(sink.write(&[END_OF_TRANSMISSION])),
+                // Written, or nobody reads.
+                _ => {}
             }
-        }
-        if self.end_input && self.queue.is_empty() && self.sink.is_some() {
-            // A terminal can't be closed from one side: its end of input is a character.
-            if self.sink_is_terminal
-                && let Some(sink) = &mut self.sink
-            {
-                let _ = sink.write(&[END_OF_TRANSMISSION]);
+            if line.bytes.is_none() {
+                self.sink = None;
             }
-            self.sink = None;
+            self.queued -= line.bytes.as_ref().map_or(0, Bytes::len);
+            self.passed = line.number;
+            self.queue.pop_front();
         }
     }
 

@@ -43,7 +43,8 @@ pub enum Frame {
         /// The bytes.
         bytes: Bytes,
     },
-    /// The shim has an input line and all before it.
+    /// An input line and all before it need not be sent again. Said at once to who attaches; later when the command has
+    /// read them, so that a sender who waits for it keeps to the command's pace.
     Taken {
         /// The line's number.
         number: u64,

@@ -230,7 +230,7 @@ impl Inner {
                 let found = self.find(client, &request.account, request.profile, &sandbox).await?;
                 found.must_run()?;
                 let place = self.places.place(request.profile, &client.env).await?;
-                let saved = versions::save(&place, &found.sandbox, &request.account, &note, run).await?;
+                let saved = versions::save(&place, &found.workspace(), &request.account, &note, run).await?;
                 let event = EventBody::Version { version: saved.version.clone() };
                 Ok(Outcome::of(&saved)?.with(vec![event]))
             }
@@ -257,6 +257,11 @@ impl Inner {
         let found = self.find(client, &request.account, request.profile, sandbox).await?;
         found.must_run()?;
         let place = self.places.place(request.profile, &client.env).await?;
-        versions::restore(&place, &found.sandbox, &request.account, version, dry_run, run).await
+        if let Some(row) = found.row.as_ref().filter(|_| !dry_run) {
+            for other in self.sharing(row).await? {
+                run.step(&format!("{other} has the same workspace: it changes there too"));
+            }
+        }
+        versions::restore(&place, &found.workspace(), &request.account, version, dry_run, run).await
     }
 }

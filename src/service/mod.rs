@@ -5,6 +5,7 @@
 //! sandboxes      start, find, list, end            names       what they are called
 //! exec           a command's bytes to a client     shim        a command followed through broken connections
 //! conversations  prompts, turns, transcripts       versions    save and restore
+//! spools         output that sandboxes may forget
 //! places         clients of Modal and buckets      clients     whose environment counts
 //! bus            what followers of events see      carried     this program inside sandboxes
 //! doctor         what is in order and what isn't
@@ -23,6 +24,7 @@ mod places;
 pub mod run;
 mod sandboxes;
 mod shim;
+mod spools;
 pub mod versions;
 
 use std::{
@@ -31,10 +33,12 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
 use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
+use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
@@ -53,6 +57,10 @@ use crate::{
 
 /// Ways to sandboxes that are kept open; more than anyone works in at a time.
 const MAX_OPEN_WAYS: usize = 256;
+
+/// How long the end of a server waits for its tasks, and then for the database. Both let go at their next step, within
+/// milliseconds; a task that blocks or a disk that hangs must not keep the next server from its lock, which waits 25 s.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// The use cases over one database. Cheap to clone.
 #[derive(Clone)]
@@ -73,6 +81,7 @@ struct Inner {
     /// Clients that follow an exec.
     sessions: AtomicUsize,
     marks: exec::Marks,
+    spools: spools::Spools,
     /// The way to a sandbox's worker costs two questions; it is kept.
     ways: Mutex<HashMap<SandboxId, Sandbox>>,
     tasks: TaskTracker,
@@ -138,6 +147,7 @@ impl Service {
             turns: Mutex::default(),
             sessions: AtomicUsize::new(0),
             marks: exec::Marks::default(),
+            spools: spools::Spools::default(),
             ways: Mutex::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -286,7 +296,11 @@ impl Service {
     pub async fn close(&self) {
         self.inner.closing.cancel();
         self.inner.tasks.close();
-        self.inner.tasks.wait().await;
-        self.inner.store.close().await;
+        if timeout(CLOSING, self.inner.tasks.wait()).await.is_err() {
+            tracing::warn!(tasks = self.inner.tasks.len(), "tasks that don't end are left to the next server");
+        }
+        if timeout(CLOSING, self.inner.store.close()).await.is_err() {
+            tracing::warn!("the database's last commit takes long; its log keeps what was written");
+        }
     }
 }

@@ -37,9 +37,10 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// The folder with the workspace.
-    pub(super) fn workspace(&self) -> String {
-        self.row.as_ref().map_or(crate::core::WORKSPACE, |r| &r.config.volume_mount_path).to_owned()
+    /// The workspace, and where it is mounted.
+    pub(super) fn workspace(&self) -> versions::Workspace<'_> {
+        let root = self.row.as_ref().map_or(crate::core::WORKSPACE, |r| &r.config.volume_mount_path);
+        versions::Workspace { sandbox: &self.sandbox, root }
     }
 
     /// Where commands start.
@@ -349,7 +350,7 @@ impl Inner {
     }
 
     /// Names of other living sandboxes on the same volume.
-    async fn sharing(&self, row: &SandboxRow) -> Result<Vec<String>, ApiError> {
+    pub(super) async fn sharing(&self, row: &SandboxRow) -> Result<Vec<String>, ApiError> {
         let rows = self.store.sandboxes(&row.config.account_id, row.profile).await?;
         let shares = |other: &&SandboxRow| {
             other.request_id != row.request_id && is_live(other.status) && other.config.volume() == row.config.volume()
@@ -407,7 +408,15 @@ impl Inner {
         if !is_live(found.info.status) {
             // The server before this one ended it and died before it could say so.
             if was_ours {
-                return Outcome::of(&Terminated { sandbox: found.info, saved: None });
+                let saved = match save {
+                    true => {
+                        let place = self.places.place(request.profile, &client.env).await?;
+                        versions::saved_by(&place, &request.account, run).await?
+                    }
+                    false => None,
+                };
+                let events = saved.iter().map(|done| EventBody::Version { version: done.version.clone() }).collect();
+                return Ok(Outcome::of(&Terminated { sandbox: found.info, saved })?.with(events));
             }
             found.must_run()?;
         }
@@ -416,7 +425,7 @@ impl Inner {
         if save {
             found.must_run()?;
             let place = self.places.place(request.profile, &client.env).await?;
-            let done = versions::save(&place, &found.sandbox, &request.account, "before its end", run).await?;
+            let done = versions::save(&place, &found.workspace(), &request.account, "before its end", run).await?;
             events.push(EventBody::Version { version: done.version.clone() });
             saved = Some(done);
         }
@@ -425,7 +434,7 @@ impl Inner {
         }
         run.step("ending the sandbox");
         if found.row.is_some() {
-            self.commit(&found.sandbox, &[found.workspace(), AGENT_DIR.to_owned()]).await;
+            self.commit(&found.sandbox, &[found.workspace().root.to_owned(), AGENT_DIR.to_owned()]).await;
         }
         match &mut found.row {
             Some(row) => {

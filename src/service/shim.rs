@@ -40,6 +40,8 @@ pub(super) struct Launch {
     pub stdin: &'static str,
     /// Variables, keys among them: they reach the command by its environment and nothing else.
     pub env: SecretValues,
+    /// Commands before it whose output may go.
+    pub forget: Vec<ExecId>,
 }
 
 /// How to get at a command's shim.
@@ -199,6 +201,8 @@ impl Followed {
                 if let Some(size) = &size {
                     words.extend(["--pty", size]);
                 }
+                let forget: Vec<String> = launch.forget.iter().map(ExecId::to_string).collect();
+                words.extend(forget.iter().flat_map(|id| ["--forget", id]));
                 words.push("--");
                 let command = carried::command(&words).into_iter().chain(launch.command.iter().cloned());
                 let mut request = ExecRequest::new(ExecId::new(), command);

@@ -24,7 +24,7 @@ use aws_sdk_s3::{
     },
     error::BoxError,
     primitives::ByteStream,
-    types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart},
+    types::{ChecksumAlgorithm, ChecksumMode, CompletedMultipartUpload, CompletedPart},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -297,6 +297,32 @@ impl Bucket {
             .await
             .map(drop)
             .map_err(|e| StorageError::from_sdk(action, &e))
+    }
+
+    /// Whether an object is this content; `None` if there is none. A store that keeps no digest holds nothing for sure.
+    ///
+    /// # Errors
+    /// The request's.
+    pub async fn holds(&self, action: &str, key: &str, size: u64, digest: &[u8]) -> Result<Option<bool>, StorageError> {
+        let head = self.inner.client.head_object().bucket(self.name()).key(key).checksum_mode(ChecksumMode::Enabled);
+        match head.send().await.map_err(|e| StorageError::from_sdk(action, &e)) {
+            Ok(there) => {
+                let same = there.content_length().and_then(|n| u64::try_from(n).ok()) == Some(size)
+                    && there.checksum_sha256() == Some(BASE64_STANDARD.encode(digest).as_str());
+                Ok(Some(same))
+            }
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes an object, if it is there.
+    ///
+    /// # Errors
+    /// The request's.
+    pub async fn delete(&self, action: &str, key: &str) -> Result<(), StorageError> {
+        let delete = self.inner.client.delete_object().bucket(self.name()).key(key);
+        delete.send().await.map(drop).map_err(|e| StorageError::from_sdk(action, &e))
     }
 
     /// Copies an object inside the bucket, if it is still the one with this ETag.

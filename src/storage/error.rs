@@ -21,6 +21,8 @@ pub enum ErrorKind {
     NotConfigured,
     /// It can't be reached now.
     Unavailable,
+    /// It has no space left (507).
+    Full,
     /// The store can't do this at all.
     Unsupported,
     /// A manifest or claim that can't be what it says.
@@ -88,6 +90,7 @@ impl StorageError {
             ErrorKind::Unsupported => {
                 "versions need a store with conditional writes (If-None-Match), as AWS, R2 and MinIO have"
             }
+            ErrorKind::Full => "free space where the store is, or delete versions; nothing was lost",
             ErrorKind::Busy => "try again",
             _ => "",
         }
@@ -102,6 +105,7 @@ fn kind_of(status: u16, code: &str) -> ErrorKind {
         (401 | 403, _) => ErrorKind::Denied,
         (_, "ExpiredToken" | "InvalidToken" | "AuthorizationHeaderMalformed") => ErrorKind::Denied,
         (501, _) => ErrorKind::Unsupported,
+        (507, _) => ErrorKind::Full,
         (429 | 500..=599, _) => ErrorKind::Unavailable,
         _ => ErrorKind::Other,
     }

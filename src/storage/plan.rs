@@ -118,7 +118,7 @@ pub fn differences<E>(
 fn size(kind: &Kind) -> u64 {
     match kind {
         Kind::File(content) => content.size,
-        Kind::Folder | Kind::Link { .. } => 0,
+        Kind::Folder | Kind::Link { .. } | Kind::LeftOut => 0,
     }
 }
 

@@ -32,6 +32,12 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').
 /// The header with the digest.
 pub const CHECKSUM: &str = "x-amz-checksum-sha256";
 
+/// The header that lets an object be made and never replaced.
+const ONCE: &str = "if-none-match";
+
+/// The header that its sender writes.
+const LENGTH: &str = "content-length";
+
 /// Makes URLs. Made for one moment: ask the bucket for another after a minute.
 pub struct Signer {
     pub(super) base: String,
@@ -60,12 +66,13 @@ impl Signer {
         self.sign("GET", key, "", &[])
     }
 
-    /// To send an object of this length and digest.
+    /// To send an object of this length and digest where none is: the URL of an object that is there is of no more
+    /// use, whoever keeps it.
     ///
     /// # Errors
     /// Keys that can't sign.
     pub fn put(&self, key: &str, size: u64, digest: &Digest) -> Result<Request, StorageError> {
-        self.sized(key, "", size, digest)
+        self.sized(key, "", size, digest, &[(ONCE, "*")])
     }
 
     /// To send one part of an upload.
@@ -81,12 +88,20 @@ impl Signer {
         digest: &Digest,
     ) -> Result<Request, StorageError> {
         let query = format!("partNumber={number}&uploadId={}", utf8_percent_encode(upload, NON_ALPHANUMERIC));
-        self.sized(key, &query, size, digest)
+        self.sized(key, &query, size, digest, &[])
     }
 
-    fn sized(&self, key: &str, query: &str, size: u64, digest: &Digest) -> Result<Request, StorageError> {
+    fn sized(
+        &self,
+        key: &str,
+        query: &str,
+        size: u64,
+        digest: &Digest,
+        more: &[(&str, &str)],
+    ) -> Result<Request, StorageError> {
         let (size, digest) = (size.to_string(), BASE64_STANDARD.encode(digest.0));
-        self.sign("PUT", key, query, &[("content-length", &size), (CHECKSUM, &digest)])
+        let headers = [&[(LENGTH, size.as_str()), (CHECKSUM, digest.as_str())], more].concat();
+        self.sign("PUT", key, query, &headers)
     }
 
     fn sign(&self, method: &str, key: &str, query: &str, headers: &[(&str, &str)]) -> Result<Request, StorageError> {
@@ -125,7 +140,7 @@ impl Signer {
             separator = '&';
         }
         // Length and host are the sender's to write; it can't write others than those that were signed.
-        let headers = headers.iter().filter(|(name, _)| *name == CHECKSUM);
+        let headers = headers.iter().filter(|(name, _)| *name != LENGTH);
         Ok(Request { url, headers: headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect() })
     }
 }
@@ -149,10 +164,13 @@ mod tests {
     #[test]
     fn length_and_digest_are_signed_headers() {
         let url = signer().put("a/5/x", 3, &Digest([7; 32])).unwrap().url;
-        assert!(url.contains("X-Amz-SignedHeaders=content-length%3Bhost%3Bx-amz-checksum-sha256"), "{url}");
+        assert!(url.contains("X-Amz-SignedHeaders=content-length%3Bhost%3Bif-none-match%3Bx-amz-checksum-sha256"));
         assert!(!url.to_lowercase().contains("checksum-sha256="), "{url}");
         let request = signer().put("a/5/x", 3, &Digest([7; 32])).unwrap();
-        assert_eq!(request.headers, [(CHECKSUM.to_owned(), BASE64_STANDARD.encode([7; 32]))]);
+        let (digest, once) = ((CHECKSUM.to_owned(), BASE64_STANDARD.encode([7; 32])), (ONCE.into(), "*".into()));
+        assert_eq!(request.headers, [digest.clone(), once]);
+        let part = signer().part("a/5/x", "u", 1, 3, &Digest([7; 32])).unwrap();
+        assert_eq!(part.headers, [digest], "a part may be sent again");
         assert!(url.contains("X-Amz-Expires=300") && url.contains("X-Amz-Date=20231114T221320Z"), "{url}");
     }
 

@@ -144,12 +144,9 @@ impl Place {
 /// Kills a sandbox's keeper.
 pub fn kill_keeper(place: &Place, id: &str) {
     let all = place.processes(id);
-    let parent = |pid: &i32| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        status.lines().find_map(|l| l.strip_prefix("PPid:")?.trim().parse::<i32>().ok())
-    };
-    let keeper = all.iter().find(|pid| all.iter().any(|other| parent(other) == Some(**pid)));
-    let keeper = Pid::from_raw(*keeper.expect("a keeper, and its jail's first process")).unwrap();
+    // The jail's first process hides its arguments.
+    let [keeper] = all[..] else { panic!("{all:?} tend {id}") };
+    let keeper = Pid::from_raw(keeper).unwrap();
     kill_process(keeper, Signal::KILL).unwrap();
 }
 

@@ -168,6 +168,9 @@ fn nothing_of_the_host_is_there() {
         let found = fs::symlink_metadata(path);
         assert_eq!(found.map_err(|e| e.kind()).unwrap_err(), io::ErrorKind::NotFound, "{path}");
     }
+    // Whoever may see a process may read its arguments; those of the first one named a folder of the host.
+    let first = fs::read("/proc/1/cmdline").unwrap();
+    assert!(first.iter().all(|byte| *byte == 0), "{}", String::from_utf8_lossy(&first));
     for empty in ["/root", "/home", "/run/user", "/var", "/mnt", "/opt"] {
         assert_eq!(fs::read_dir(empty).map_or(0, Iterator::count), 0, "{empty} has something in it");
     }

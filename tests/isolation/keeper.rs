@@ -245,3 +245,50 @@ fn kill(pid: i32) {
     let pid = rustix::process::Pid::from_raw(pid).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
+
+#[tokio::test]
+async fn key_sockets_go_with_their_commands_however_many_there_were() {
+    let place = Place::new();
+    let sandbox = place.start("a").await;
+    // More than the kernel takes descriptors in one message.
+    for _ in 0..260 {
+        let mut exec = command(&["true"]);
+        exec.key_socket = true;
+        sandbox.handle.exec(&exec).await.unwrap();
+        soon("its end", sandbox.handle.wait(&exec.exec_id)).await.unwrap();
+    }
+    assert_eq!(sandbox.handle.listeners().await.unwrap().len(), 0);
+    assert_eq!(sandbox.ok("ls /run/sandbank | wc -l").await.trim(), "0");
+}
+
+#[tokio::test]
+async fn outputs_that_are_never_let_go_leave_room_to_end_the_sandbox() {
+    let place = Place::new();
+    let sandbox = place.start("a").await;
+    let mut refused = None;
+    for _ in 0..600 {
+        let exec = sh("sleep 600 &");
+        match sandbox.handle.exec(&exec).await {
+            Ok(()) => {}
+            Err(e) => {
+                refused = Some(e.to_string());
+                break;
+            }
+        }
+    }
+    let why = refused.expect("600 commands were left open");
+    assert!(why.contains("commands run in the sandbox") || why.contains("start"), "{why}");
+    sandbox.handle.terminate().await.unwrap();
+    assert_eq!(sandbox.ended().await, End::Terminated);
+}
+
+#[tokio::test]
+async fn trees_deeper_than_any_path_are_removed() {
+    let place = Place::new();
+    let sandbox = place.start("a").await;
+    sandbox.ok("cd /root && mkdir -p $(printf 'd/%.0s' $(seq 1900)) && mkdir -p deep && mv d deep/ && cd deep/d && mkdir e").await;
+    sandbox.handle.terminate().await.unwrap();
+    sandbox.ended().await;
+    // Asserts that it can.
+    drop(place);
+}

@@ -44,6 +44,7 @@ fn a_walk_tells_every_path_as_it_is_in_order() {
                         assert_eq!(*target, facts.bytes);
                         "link"
                     }
+                    Kind::LeftOut => panic!("{entry:?}"),
                 };
                 assert_eq!((kind, entry.mode, (entry.uid, entry.gid)), (facts.kind, facts.mode, facts.owner));
                 assert_eq!(entry.mtime_ns, facts.mtime.0 * 1_000_000_000 + facts.mtime.1);
@@ -165,11 +166,16 @@ fn the_stores_faults_are_repeated_or_reported_and_no_url_is_shown() {
         session.next().unwrap()
     };
     assert!(matches!(answer(&[busy, busy]), Frame::Done { ticket: 7, .. }));
+    // The answer to a first try was lost: the object is there.
+    let there = (StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
+    assert_eq!(answer(&[(StatusCode::INTERNAL_SERVER_ERROR, ""), there]), Frame::Exists { ticket: 7 });
     for (faults, expected, code) in [
         (&[busy, busy, busy][..], true, "SlowDown"),
         (&[(StatusCode::FORBIDDEN, "AccessDenied")], true, "AccessDenied"),
-        (&[(StatusCode::BAD_REQUEST, "BadDigest")], false, "BadDigest"),
-        (&[(StatusCode::FOUND, "")], false, "302"),
+        // None of this is about the file: it must not be left out for it.
+        (&[(StatusCode::BAD_REQUEST, "BadDigest")], true, "BadDigest"),
+        (&[(StatusCode::FOUND, "")], true, "302"),
+        (&[(StatusCode::INSUFFICIENT_STORAGE, "InsufficientStorage")], true, "the store is full"),
     ] {
         let Frame::Failed { again, reason, .. } = answer(faults) else { panic!() };
         assert_eq!(again, expected, "{reason}");

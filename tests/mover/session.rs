@@ -13,7 +13,7 @@ use std::{
 use bytes::BytesMut;
 use sandbank::inside::mover::{
     codec::Decoder,
-    words::{Content, Entry, Frame, Kind, PROTOCOL, Request, Totals},
+    words::{Content, Entry, Facts, Frame, Kind, PROTOCOL, Request, Totals},
 };
 use sha2::{Digest as _, Sha256};
 
@@ -101,6 +101,7 @@ impl Session {
     /// All frames of a walk.
     pub fn walk(&mut self) -> Vec<Frame> {
         self.send(Frame::Walk);
+        assert!(matches!(self.next(), Some(Frame::Root(_))));
         let mut frames = Vec::new();
         loop {
             match self.next().unwrap() {
@@ -210,6 +211,17 @@ pub fn restore(
     replace: bool,
 ) -> Restored {
     session.send(Frame::Restore { target, before: Some(1), dry, replace });
+    feed(session, tree, store, dry)
+}
+
+/// The same with facts of the root.
+pub fn restore_rooted(session: &mut Session, root: Facts, tree: &[Entry], store: &Store) -> Restored {
+    session.send(Frame::Restore { target: 9, before: Some(1), dry: false, replace: false });
+    session.send(Frame::Root(root));
+    feed(session, tree, store, false)
+}
+
+fn feed(session: &mut Session, tree: &[Entry], store: &Store, dry: bool) -> Restored {
     tree.iter().for_each(|entry| session.send(Frame::Entry(entry.clone())));
     session.send(Frame::EndTree { entries: tree.len() as u64 });
     let mut said = Restored::default();

@@ -1,6 +1,6 @@
 //! A sandbox on this machine, the real Claude at work in it, the workspace saved and restored.
 
-use std::path::Path;
+use std::{io::Write, path::Path, process::Stdio};
 
 use serde_json::json;
 
@@ -11,9 +11,10 @@ use crate::{
 
 const KEY: &str = "sk-ant-real-0123456789";
 
-/// Everything about a tree that a restore must bring back: types, modes, owners, links, times, bytes.
-const TREE: &str = "cd /mnt/workspace && find . -path ./.sandbank -prune -o -printf '%P|%y|%m|%U:%G|%l|%T@\\n' | sort \
-                    && find . -path ./.sandbank -prune -o -type f -exec sha256sum {} + | sort -k2";
+/// Everything about a tree that a restore must bring back: types, modes, owners, links, times, bytes. Not the time of
+/// the volume's root, in which the restore's own journal comes and goes.
+const TREE: &str = "cd /mnt/workspace && find . -mindepth 1 -path ./.sandbank -prune -o -printf '%P|%y|%m|%U:%G|%l|%T@\\n' | sort \
+                    && find . -mindepth 1 -path ./.sandbank -prune -o -type f -exec sha256sum {} + | sort -k2";
 
 /// A place whose clients have the key, the address of the API, and `claude` on their PATH.
 fn place_with(claude: &Path, api: &ScriptedApi) -> Place {
@@ -23,6 +24,10 @@ fn place_with(claude: &Path, api: &ScriptedApi) -> Place {
     place.env("ANTHROPIC_API_KEY", KEY);
     place.env("ANTHROPIC_BASE_URL", api.url());
     place
+}
+
+fn types(items: &serde_json::Value) -> Vec<&str> {
+    items.as_array().unwrap().iter().filter_map(|item| item["type"].as_str()).collect()
 }
 
 #[test]
@@ -87,14 +92,21 @@ fn the_whole_road() {
     place.kill_server();
     assert_eq!(place.json(&["version", "list"])[0]["version"].to_string(), version);
     let items = place.json(&["chat", "heron", "--show"]);
-    let types: Vec<_> = items.as_array().unwrap().iter().filter_map(|i| i["type"].as_str()).collect();
-    assert_eq!(types, ["prompt", "text", "tool", "text", "result"], "{items}");
+    assert_eq!(types(&items), ["prompt", "text", "tool", "text", "result"], "{items}");
+    assert_eq!(items[0]["text"], "make a heron file");
+    assert_eq!(items[3]["text"], "The heron file is there now.");
+    assert_eq!((&items[2]["name"], &items[2]["state"]), (&json!("Write"), &json!("done")), "{items}");
+    let shown = place.ok(&["chat", "heron", "--show"]);
+    assert!(shown.starts_with("> make a heron file\n") && shown.contains("▸ Write"), "{shown}");
     assert_eq!(place.sh("heron", "cat heron.txt"), "a grey heron\n", "the sandbox lives on");
 
     // The conversation goes on in the same session.
     api.then(vec![text("As I said, it is grey.")]);
     assert!(place.ok(&["chat", "heron", "what colour is it?"]).contains("it is grey"));
-    assert_eq!(place.json(&["chat", "heron", "--show"]).as_array().unwrap().len(), 8);
+    let items = place.json(&["chat", "heron", "--show"]);
+    assert_eq!(types(&items)[5..], ["prompt", "text", "result"], "{items}");
+    let history = api.history();
+    assert!(history.contains("make a heron file") && history.contains("heron.txt"), "the CLI resumed: {history}");
 
     place.ok(&["sandbox", "terminate", "heron", "--no-save", "--yes"]);
     assert_eq!(place.json(&["sandbox", "list"]), json!([]));
@@ -118,12 +130,16 @@ fn a_wrong_key_is_told_and_the_exit_code_says_failed() {
     let Some(claude) = program::claude() else { return };
     let api = ScriptedApi::start("another key", vec![]);
     let mut place = place_with(&claude, &api);
+    // A setting of the user's shell: without it the CLI tries for minutes.
     place.env("CLAUDE_CODE_MAX_RETRIES", "0");
     place.json(&["sandbox", "create", "--name", "heron"]);
     let out = place.run(&["chat", "heron", "hello"]);
     assert_eq!(out.status.code(), Some(1));
     let said = format!("{}{}", program::text(&out.stdout), program::text(&out.stderr));
-    assert!(said.contains("401") && !said.contains(KEY), "{said}");
+    assert!(said.contains("the API refused the key (401)") && said.contains("ANTHROPIC_API_KEY"), "{said}");
+    assert!(!said.contains(KEY), "{said}");
+    let items = place.json(&["chat", "heron", "--show"]);
+    assert_eq!(types(&items), ["prompt", "notice", "result"], "{items}");
 }
 
 #[test]
@@ -137,6 +153,13 @@ fn prompts_that_cant_be_arguments_arrive_whole() {
     place.ok(&["chat", "heron", "--", "-p is not an option here"]);
     assert!(api.asked()[0].contains(&long));
     assert!(api.asked()[1].contains("-p is not an option here"));
+    // Piped in, it is the same.
+    api.then(vec![text("three")]);
+    let mut command = place.command(&["chat", "heron"]);
+    let mut chat = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    chat.stdin.take().unwrap().write_all(b"from a pipe\nin two lines\n").unwrap();
+    assert!(program::text(&chat.wait_with_output().unwrap().stdout).contains("three"));
+    assert!(api.asked()[2].contains("from a pipe\nin two lines"));
 }
 
 #[test]
@@ -148,6 +171,25 @@ fn ctrl_c_interrupts_the_turn_and_the_conversation_goes_on() {
     let mut chat = Running::start(place.command(&["chat", "heron", "go"]));
     chat.wait_for("I begin");
     program::signal(chat.pid(), "INT");
-    assert_eq!(chat.finish().0, Some(130));
+    let (code, said, errors) = chat.finish();
+    assert_eq!(code, Some(130), "{said}{errors}");
     program::wait_until("the turn has ended", || place.run(&["chat", "heron", "again"]).status.success());
+    let history = api.history();
+    assert!(history.contains("I begin"), "the next turn knows what was said before ctrl-c: {history}");
+    let items = place.json(&["chat", "heron", "--show"]);
+    assert_eq!(types(&items).iter().filter(|t| **t == "result").count(), 2, "{items}");
+}
+
+#[test]
+fn the_key_is_withheld_from_whatever_claude_runs() {
+    let Some(claude) = program::claude() else { return };
+    let see = json!({"command": "env | grep ANTHROPIC > seen; env | grep CLAUDE_CODE_MAX >> seen"});
+    let api = ScriptedApi::start(KEY, vec![vec![Part::Tool("Bash", see)], vec![text("Seen.")]]);
+    let mut place = place_with(&claude, &api);
+    place.env("CLAUDE_CODE_MAX_OUTPUT_TOKENS", "4321");
+    place.json(&["sandbox", "create", "--name", "heron"]);
+    assert!(place.ok(&["chat", "heron", "look around"]).contains("Seen."));
+    let seen = place.sh("heron", "cat seen");
+    assert!(seen.contains("ANTHROPIC_API_KEY=sk-ant-withheld") && !seen.contains(KEY), "{seen}");
+    assert!(seen.contains("CLAUDE_CODE_MAX_OUTPUT_TOKENS=4321"), "the user's settings count: {seen}");
 }

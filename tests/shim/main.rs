@@ -288,3 +288,39 @@ fn an_idle_command_is_ended() {
     dir.run("a", &["--idle", "1"], "echo up; exec sleep 1000");
     assert_eq!(dir.attach("a", 0).finish().2, Frame::Exit { code: 143 });
 }
+
+#[test]
+fn input_that_nobody_reads_is_acknowledged_late_and_signals_pass_it() {
+    let dir = Dir::new();
+    let go = dir.path().join("go");
+    let script =
+        format!("trap 'echo signal' USR1; echo ready; until [ -e {} ]; do sleep 0.01; done; wc -c", go.display());
+    dir.run("a", &["--stdin", "pipe"], &script);
+    let mut reader = dir.attach("a", 0);
+    reader.until("ready", |r| r.text().contains("ready"));
+    for number in 1..=10 {
+        reader.input(number, &"x".repeat(60_000));
+    }
+    reader.send(&Frame::Signal { number: 10 });
+    reader.until("the signal", |r| r.text().contains("signal"));
+    assert!(reader.taken < 10, "a pipe doesn't hold so much");
+    std::fs::write(go, "").unwrap();
+    reader.until("all input was read", |r| r.taken == 10);
+    reader.send(&Frame::EndInput { number: 11 });
+    assert!(String::from_utf8(reader.finish().0).unwrap().ends_with("600000\n"));
+}
+
+#[test]
+fn what_has_ended_is_removed_when_told_and_what_runs_stays() {
+    let dir = Dir::new();
+    dir.run("ended", &[], "echo x");
+    dir.attach("ended", 0).finish();
+    dir.run("runs", &["--stdin", "pipe"], "cat");
+    dir.run("next", &["--forget", "ended", "--forget", "runs", "--forget", "never"], "true");
+    dir.attach("next", 0).finish();
+    assert!(!dir.path().join("ended").exists());
+    let mut reader = dir.attach("runs", 0);
+    reader.input(1, "still here");
+    reader.send(&Frame::EndInput { number: 2 });
+    assert_eq!(reader.finish().0, b"still here");
+}

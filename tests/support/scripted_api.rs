@@ -61,6 +61,7 @@ struct Script {
     key: String,
     turns: Mutex<std::collections::VecDeque<Vec<Part>>>,
     asked: Mutex<Vec<String>>,
+    history: Mutex<String>,
 }
 
 /// The API while it runs.
@@ -74,7 +75,12 @@ impl ScriptedApi {
     /// Listens on a free port of loopback.
     pub fn start(key: &str, turns: Vec<Vec<Part>>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let script = Arc::new(Script { key: key.to_owned(), turns: Mutex::new(turns.into()), asked: Mutex::default() });
+        let script = Arc::new(Script {
+            key: key.to_owned(),
+            turns: Mutex::new(turns.into()),
+            asked: Mutex::default(),
+            history: Mutex::default(),
+        });
         let app = Router::new()
             .route("/", get(|| async { "" }))
             .route("/v1/messages", post(messages))
@@ -98,6 +104,11 @@ impl ScriptedApi {
     /// Adds a turn at the end of the script.
     pub fn then(&self, turn: Vec<Part>) {
         self.script.turns.lock().unwrap().push_back(turn);
+    }
+
+    /// The messages of the last main request: the conversation as the CLI tells it.
+    pub fn history(&self) -> String {
+        self.script.history.lock().unwrap().clone()
     }
 
     /// What the user said last in each main request, in order.
@@ -126,6 +137,7 @@ async fn messages(State(script): State<Arc<Script>>, headers: HeaderMap, Json(re
     let main = request["tools"].as_array().is_some_and(|tools| !tools.is_empty());
     let turn = if main {
         script.asked.lock().unwrap().push(last_user(&request));
+        *script.history.lock().unwrap() = request["messages"].to_string();
         script.turns.lock().unwrap().pop_front().unwrap_or_else(|| vec![text("The script has ended.")])
     } else {
         vec![text("ok")]

@@ -6,14 +6,14 @@ use sandbank::{
     api::ErrorCode,
     core::VersionId,
     inside::mover::words::{Content, Digest, Entry, Kind as What},
-    service::versions::{restore_on, show_in},
+    service::versions::{restore_on, save_on, show_in},
     storage::{
         manifest::{FORMAT, Head, Holder, Kind, Record},
         version::publish,
     },
 };
 
-use crate::support::{Place, Tree, Workspace, run};
+use crate::support::{Place, Tree, Workspace, run, stopped_at};
 
 const V: VersionId = VersionId(1_600_000_000);
 
@@ -32,6 +32,8 @@ fn head(place: &Place, records: &[Record]) -> Head {
         files: records.iter().filter_map(Record::content).count() as u64,
         bytes: records.iter().filter_map(Record::content).map(|c| c.size).sum(),
         complete: true,
+        left_out: 0,
+        root: None,
         note: String::new(),
     }
 }
@@ -108,6 +110,65 @@ async fn what_no_version_holds_is_told_and_the_rest_is_saved() {
     assert_eq!(saved.stats.errors, ["socket: a socket; versions hold none"]);
     assert!(saved.version.complete);
     assert_eq!(saved.version.files, 1);
+}
+
+#[tokio::test]
+async fn a_full_store_is_told_and_no_version_is_made() {
+    let place = Place::full().await;
+    let workspace = Workspace::with(&Tree::files([("a", "a")]));
+    let error = place.save(&workspace.ground()).await.unwrap_err();
+    assert!(error.message.contains("507"), "{error}");
+    assert!(error.hint.contains("free space"), "{error:?}");
+    assert_eq!(place.list().await, []);
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_told_without_the_key() {
+    let place = Place::with_wrong_key().await;
+    let workspace = Workspace::with(&Tree::files([("a", "a")]));
+    let before = workspace.read();
+    for error in [
+        place.save(&workspace.ground()).await.unwrap_err(),
+        place.restore(&workspace.ground(), "latest").await.unwrap_err(),
+    ] {
+        assert!(error.message.contains("SignatureDoesNotMatch"), "{error}");
+        assert!(error.hint.contains("keys"), "{error:?}");
+        assert!(!format!("{error:?}").contains("another secret"));
+    }
+    assert_eq!(workspace.read(), before);
+}
+
+#[tokio::test]
+async fn a_save_that_is_stopped_in_any_phase_makes_no_version() {
+    let place = Place::new().await;
+    let workspace = Workspace::with(&Tree::files([("a", "a"), ("b", "b")]));
+    for step in ["claiming a version", "reading the workspace", "checking what the store has"] {
+        let run = stopped_at(step);
+        let error = save_on(&place.bucket, &place.account, &workspace.ground(), "", &run).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::Interrupted, "{step}: {error}");
+        assert_eq!(place.list().await, [], "{step}");
+    }
+    assert!(place.save(&workspace.ground()).await.unwrap().version.complete);
+}
+
+#[tokio::test]
+async fn a_restore_that_is_stopped_in_any_phase_leaves_one_version_or_the_other() {
+    let place = Place::new().await;
+    let workspace = Workspace::with(&Tree::files([("a", "saved"), ("b", "saved too")]));
+    let saved = workspace.read();
+    place.save(&workspace.ground()).await.unwrap();
+    for step in ["reading the version", "comparing the workspace", "fetching files", "changing the workspace"] {
+        workspace.write(&Tree::files([("a", "changed"), ("c", "new")]));
+        let before = workspace.read();
+        let run = stopped_at(step);
+        match restore_on(&place.bucket, &place.account, &workspace.ground(), "latest", false, &run).await {
+            Ok(_) => assert_eq!(workspace.read(), saved, "{step}"),
+            Err(error) => {
+                assert_eq!(error.code, ErrorCode::Interrupted, "{step}: {error}");
+                assert_eq!(workspace.read(), before, "{step}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

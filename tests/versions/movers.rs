@@ -197,7 +197,107 @@ async fn a_file_that_never_stays_the_same_leaves_the_version_incomplete() {
     let place = Place::new().await;
     let saved = place.save(&ground).await.unwrap();
     assert!(!saved.version.complete);
-    assert_eq!(saved.version.files, 0);
+    assert_eq!((saved.version.files, saved.version.left_out), (0, 1));
     assert_eq!(saved.stats.errors, ["busy.log: changed while it was saved"]);
     assert!(!place.list().await[0].complete);
+
+    // A restore leaves alone what the version doesn't know, and only that.
+    let workspace = Workspace::with(&Tree::files([("busy.log", "mine"), ("gone", "goes"), ("a/x", "goes too")]));
+    place.restore(&workspace.ground(), "latest").await.unwrap();
+    let left: Vec<_> = workspace.read().into_iter().map(|(path, facts)| (path, facts.0)).collect();
+    assert_eq!(left, [("a".into(), "folder"), ("busy.log".into(), "file")]);
+}
+
+#[tokio::test]
+async fn what_can_not_be_read_is_named_in_the_version() {
+    let problem = |path: &str| Frame::Problem { path: path.into(), reason: "no".into() };
+    let ground = liar(move |frame| match frame {
+        // A folder that broke off in its middle; a path that is none.
+        Frame::Walk => vec![
+            entry("half", Kind::Folder),
+            entry("half/a", Kind::Folder),
+            problem("half"),
+            problem("z"),
+            problem("../x"),
+            entry("zz", Kind::Folder),
+            Frame::EndTree { entries: 3 },
+        ],
+        _ => vec![],
+    });
+    let place = Place::new().await;
+    let saved = place.save(&ground).await.unwrap();
+    assert_eq!((saved.version.complete, saved.version.left_out), (false, 2));
+    let workspace = Workspace::with(&Tree::files([("half/mine", "1"), ("z", "2"), ("x", "goes")]));
+    place.restore(&workspace.ground(), "latest").await.unwrap();
+    let left: Vec<_> = workspace.read().into_keys().collect();
+    assert_eq!(left, ["half", "half/mine", "z", "zz"].map(std::path::PathBuf::from));
+
+    let nothing = liar(move |frame| match frame {
+        Frame::Walk => vec![problem(""), Frame::EndTree { entries: 0 }],
+        _ => vec![],
+    });
+    refused(nothing, "can't be read").await;
+}
+
+/// The real mover, of which a frame says that what it has sent was there already.
+fn forgetful(workspace: &Workspace) -> Ground {
+    Ground::new(workspace.path().to_str().unwrap(), || {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sandbank"))
+            .args(["inside", "mover"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (ours, mut theirs) = duplex(64 << 10);
+        let (mut output, input) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
+        tokio::spawn(async move {
+            let (mut decoder, mut buffer) = (Decoder::default(), vec![0; 4096]);
+            while let Ok(length @ 1..) = output.read(&mut buffer).await {
+                decoder.push(&buffer[..length]);
+                while let Some(frame) = decoder.next_frame().unwrap() {
+                    let mut bytes = BytesMut::new();
+                    match frame {
+                        Frame::Done { ticket, .. } => Frame::Exists { ticket }.encode(&mut bytes),
+                        other => other.encode(&mut bytes),
+                    }
+                    let _ = theirs.write_all(&bytes).await;
+                }
+            }
+            child.wait().await.unwrap();
+        });
+        async move { Ok(Conduit::pipes(ours, input)) }.boxed()
+    })
+}
+
+#[tokio::test]
+async fn an_object_that_is_there_already_is_looked_at() {
+    let place = Place::new().await;
+    let workspace = Workspace::with(&Tree::files([("a", "one"), ("b", "two")]));
+    let saved = place.save(&forgetful(&workspace)).await.unwrap();
+    assert_eq!((saved.version.files, saved.version.complete), (2, true));
+    assert!(place.compare(&workspace.ground(), "latest").await.unwrap().is_empty());
+
+    let ground = liar(|frame| match frame {
+        Frame::Walk => vec![file("a"), Frame::EndTree { entries: 1 }],
+        Frame::Put { ticket, .. } => vec![Frame::Exists { ticket }],
+        _ => vec![],
+    });
+    refused(ground, "another object").await;
+}
+
+#[tokio::test]
+async fn a_url_that_was_used_replaces_nothing() {
+    let place = Place::new().await;
+    let key = place.keys().object(sandbank::core::VersionId(5), b"a");
+    let digest = |bytes: &[u8]| Digest(<sha2::Sha256 as sha2::Digest>::digest(bytes).into());
+    let signer = place.bucket.signer().await.unwrap();
+    for (bytes, status) in [("one", 200), ("one", 412), ("two", 412)] {
+        let request = signer.put(&key, 3, &digest(bytes.as_bytes())).unwrap();
+        let mut put = reqwest::Client::new().put(request.url).body(bytes);
+        for (name, value) in request.headers {
+            put = put.header(name, value);
+        }
+        assert_eq!(put.send().await.unwrap().status().as_u16(), status, "{bytes}");
+    }
+    assert_eq!(place.bucket.get("read", &key, 9).await.unwrap().0, "one");
 }

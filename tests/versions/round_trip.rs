@@ -98,6 +98,26 @@ async fn only_what_changed_is_sent_again_and_each_version_is_whole_in_its_folder
 }
 
 #[tokio::test]
+async fn the_root_gets_its_own_time_and_mode_back() {
+    let place = Place::new().await;
+    let workspace = Workspace::with(&Tree::files([("a", "a")]));
+    fs::set_permissions(workspace.path(), fs::Permissions::from_mode(0o751)).unwrap();
+    let facts = |path: &std::path::Path| {
+        let meta = fs::metadata(path).unwrap();
+        (meta.permissions().mode(), meta.modified().unwrap())
+    };
+    let before = facts(workspace.path());
+    place.save(&workspace.ground()).await.unwrap();
+    workspace.write(&Tree::files([("b", "b")]));
+    fs::set_permissions(workspace.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let changed = facts(workspace.path());
+    place.compare(&workspace.ground(), "latest").await.unwrap();
+    assert_eq!(facts(workspace.path()), changed);
+    place.restore(&workspace.ground(), "latest").await.unwrap();
+    assert_eq!(facts(workspace.path()), before);
+}
+
+#[tokio::test]
 async fn a_comparison_changes_nothing() {
     let place = Place::new().await;
     let workspace = Workspace::with(&Tree::files([("keep", "1"), ("change", "22")]));

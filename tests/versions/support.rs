@@ -50,13 +50,14 @@ impl Shared {
         static LAST: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
         let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
         last.upgrade().unwrap_or_else(|| {
-            let new = Arc::new(Self::start());
+            // Other tests fill the same disk.
+            let new = Arc::new(Self::start(0));
             *last = Arc::downgrade(&new);
             new
         })
     }
 
-    fn start() -> Self {
+    fn start(reserve: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let settings = Settings {
             dir: dir.path().join("s3"),
@@ -70,8 +71,7 @@ impl Shared {
         // A runtime of its own: those of the tests end with them.
         let server = thread::spawn(move || {
             tokio::runtime::Runtime::new().unwrap().block_on(async {
-                // Other tests fill the same disk.
-                let store = Store::open_with_reserve(settings, 0).await.unwrap();
+                let store = Store::open_with_reserve(settings, reserve).await.unwrap();
                 store.make_bucket("bank").await.unwrap();
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 tell.send(listener.local_addr().unwrap()).unwrap();
@@ -99,14 +99,29 @@ pub struct Place {
 
 impl Place {
     pub async fn new() -> Self {
+        Self::with(KEY.1, tokio::task::spawn_blocking(Shared::get).await.unwrap()).await
+    }
+
+    /// One that signs with another key than the store knows.
+    pub async fn with_wrong_key() -> Self {
+        Self::with("another secret", tokio::task::spawn_blocking(Shared::get).await.unwrap()).await
+    }
+
+    /// A store of its own, without space.
+    pub async fn full() -> Self {
+        // More than any disk has: the store keeps that much free for others.
+        let store = tokio::task::spawn_blocking(|| Arc::new(Shared::start(1 << 60)));
+        Self::with(KEY.1, store.await.unwrap()).await
+    }
+
+    async fn with(secret: &str, store: Arc<Shared>) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let store = tokio::task::spawn_blocking(Shared::get).await.unwrap();
         let access = S3Access {
             bucket: "bank".into(),
             region: Some(KEY.2.into()),
             endpoint_url: Some(store.endpoint.clone()),
             profile: None,
-            keys: Some((KEY.0.into(), KEY.1.into(), None)),
+            keys: Some((KEY.0.into(), secret.into(), None)),
         };
         let account = format!("heron-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let bucket = Bucket::new(access).await.unwrap();
@@ -161,6 +176,18 @@ pub fn watched(step: impl Fn(&str) + Send + Sync + 'static) -> Run {
         cancel: CancellationToken::new(),
         progress: Arc::new(move |what, _, _| step(what)),
     }
+}
+
+/// A run that is stopped when it comes to a step, as by ctrl-c.
+pub fn stopped_at(step: &'static str) -> Run {
+    let cancel = CancellationToken::new();
+    let stop = cancel.clone();
+    let progress = move |what: &str, _, _| {
+        if what == step {
+            stop.cancel();
+        }
+    };
+    Run { cancel, progress: Arc::new(progress), ..run() }
 }
 
 /// A folder that is a workspace.

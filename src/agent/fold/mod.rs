@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashSet};
 pub use open::{Change, OpenBlock, OpenKind};
 
 use super::{
-    cost,
+    Ending, cost,
     stream::{Assistant, Block, Content, Event, Line, ResultLine, User},
 };
 use crate::core::{
@@ -71,7 +71,7 @@ impl Fold {
             }
             Event::Assistant(assistant) => self.assistant(line, assistant),
             Event::User(user) => self.user(line, user),
-            Event::Result(result) => vec![self.result(result)],
+            Event::Result(result) => self.result(line, result),
             Event::ToolProgress(progress) => self.update(progress.parent_tool_use_id.as_deref(), |tool| {
                 tool.elapsed_ms = Some(millis(progress.elapsed_time_seconds * 1000.0));
             }),
@@ -146,6 +146,8 @@ impl Fold {
             self.open.close(&message.id, *index);
             *index += 1;
             let body = match block {
+                // Told by the result, which has the status too; a task's own has no result here.
+                Block::Text { .. } if assistant.is_api_error_message && line.parent.is_none() => continue,
                 Block::Text { text } if assistant.is_api_error_message => {
                     ItemBody::Notice { level: Level::Error, text: text.clone() }
                 }
@@ -192,7 +194,7 @@ impl Fold {
         items
     }
 
-    fn result(&mut self, result: &ResultLine) -> Item {
+    fn result(&mut self, line: &Line, result: &ResultLine) -> Vec<Item> {
         let total = cost::sum(&result.model_usage);
         let used = match &result.model_usage_since_last_result {
             Some(models) => cost::sum(models),
@@ -206,18 +208,21 @@ impl Fold {
         self.results += 1;
         self.last_result = Some(result.clone());
         self.open.clear();
-        Item {
-            key,
-            parent: None,
-            timestamp: None,
-            body: ItemBody::Result {
-                usage: used,
-                duration_ms: result.duration_ms,
-                rounds: result.num_turns,
-                is_error: result.is_error,
-                denied: result.permission_denials.iter().map(|d| d.tool_name.clone()).collect(),
-            },
+        let mut items = Vec::new();
+        let ending = Ending::of(None, Some(result), "");
+        if let Ending::ApiError { .. } = ending {
+            let body = ItemBody::Notice { level: Level::Error, text: ending.sentence().into() };
+            items.push(item(format!("{key}/error"), line, None, body));
         }
+        let body = ItemBody::Result {
+            usage: used,
+            duration_ms: result.duration_ms,
+            rounds: result.num_turns,
+            is_error: result.is_error,
+            denied: result.permission_denials.iter().map(|d| d.tool_name.clone()).collect(),
+        };
+        items.push(item(key, line, None, body));
+        items
     }
 
     fn update(&mut self, id: Option<&str>, change: impl FnOnce(&mut Tool)) -> Vec<Item> {

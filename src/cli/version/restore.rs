@@ -1,5 +1,6 @@
 //! `version restore`: shows what would change, asks, does exactly that.
 
+use super::show::lack;
 use crate::{
     api::{
         Command,
@@ -37,7 +38,8 @@ pub(super) async fn run(context: &Context, sandbox: String, version: String, yes
 async fn preview(context: &Context, work: &Work<'_>, command: Command) -> Result<Option<Command>, Failure> {
     let Command::VersionRestore { sandbox, version, .. } = command else { return Ok(Some(command)) };
     let info = work.client().sandbox(&context.scope(), &sandbox).await?.info;
-    let version = work.client().version(&context.scope(), &version).await?.version;
+    let found = work.client().version(&context.scope(), &version).await?;
+    let version = found.version;
     let restore = |dry_run| Command::VersionRestore {
         sandbox: info.sandbox_id.to_string(),
         version: version.to_string(),
@@ -56,6 +58,15 @@ async fn preview(context: &Context, work: &Work<'_>, command: Command) -> Result
     list("+", &changes.added);
     list("~", &changes.changed);
     list("-", &changes.deleted);
+    if let Some(lack) = lack(&found) {
+        out::note(format_args!("version {version} is {lack}; what is in their place now stays"));
+    }
+    let running = work.client().sandboxes(&context.scope()).await?;
+    let others =
+        running.iter().filter(|other| other.sandbox_id != info.sandbox_id && other.account_id == info.account_id);
+    for other in others {
+        out::note(format_args!("{} has the same workspace: it changes there too", sanitize_line(&other.name)));
+    }
     let name = sanitize_line(&info.name);
     out::note(summary(&changes));
     ask::yes(&format!("Restore version {version} into {name}?")).await?;

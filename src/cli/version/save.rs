@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::show::lack;
 use crate::{
     api::{Command, command::Saved},
     cli::{context::Context, failure::Failure, out, show, work::Work},
@@ -27,6 +28,9 @@ pub(in crate::cli) fn told(saved: &Saved) -> Result<(), Failure> {
         show::size(v.bytes),
         show::duration(millis(saved.stats.duration))
     ))?;
+    if let Some(lack) = lack(v) {
+        out::note(format_args!("the version is {lack}"));
+    }
     errors(&saved.stats);
     Ok(())
 }

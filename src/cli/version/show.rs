@@ -36,12 +36,17 @@ pub(super) async fn run(context: &Context, name: &str) -> Result<(), Failure> {
 /// The note, and what is special about a version.
 pub(super) fn remarks(version: &Version) -> String {
     let mut text = version.note.clone();
-    let marks = [
-        (version.legacy, "made by another tool"),
-        (!version.complete && !version.legacy, "files changed while it was saved"),
-    ];
-    for (_, mark) in marks.iter().filter(|(is, _)| *is) {
+    let marks = [version.legacy.then(|| "made by another tool".to_owned()), lack(version)];
+    for mark in marks.into_iter().flatten() {
         text = if text.is_empty() { format!("({mark})") } else { format!("{text} ({mark})") };
     }
     text
+}
+
+/// What an incomplete version lacks.
+pub(super) fn lack(version: &Version) -> Option<String> {
+    (!version.complete).then(|| match version.left_out {
+        0 => "incomplete".to_owned(),
+        n => format!("incomplete: {} left out", show::count(n, "path", "paths")),
+    })
 }

@@ -91,10 +91,12 @@ impl Log {
     fn say(&self, line: &str) {
         self.0.send_modify(|progress| {
             let cut = line.floor_char_boundary(line.len().min(LINE_MAX));
-            progress.bytes += cut;
+            // An empty line takes room too.
+            let size = cut + size_of::<String>();
+            progress.bytes += size;
             match progress.bytes {
                 ..=LOG_MAX => progress.lines.push(line[..cut].to_owned()),
-                over if over - cut <= LOG_MAX => progress.lines.push("(the rest of the log is not kept)".to_owned()),
+                over if over - size <= LOG_MAX => progress.lines.push("(the rest of the log is not kept)".to_owned()),
                 _ => {}
             }
         });
@@ -276,10 +278,12 @@ async fn follow(handle: &KeeperHandle, log: &Log) -> Result<(), KeeperError> {
     while let Some((fd, bytes)) = both.next().await {
         let open = &mut open[usize::from(fd == OutputFd::Err)];
         open.extend_from_slice(&bytes?);
-        while let Some(end) = open.iter().position(|b| *b == b'\n') {
-            let line: Vec<u8> = open.drain(..=end).collect();
-            log.say(String::from_utf8_lossy(&line[..end]).trim_end_matches('\r'));
+        // Taken off together: a piece of nothing but line ends must not be moved for each of them.
+        let whole = open.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+        for line in open[..whole].split_inclusive(|b| *b == b'\n') {
+            log.say(String::from_utf8_lossy(line).trim_end_matches(['\n', '\r']));
         }
+        open.drain(..whole);
         if open.len() > LINE_MAX {
             log.say(&String::from_utf8_lossy(open));
             open.clear();
@@ -327,4 +331,20 @@ pub async fn clean(shared: &Shared) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_of_empty_lines_has_a_bound_too() {
+        let (sender, receiver) = watch::channel(Progress::default());
+        let log = Log(Arc::new(sender));
+        for _ in 0..LOG_MAX / 8 {
+            log.say("");
+        }
+        let kept = receiver.borrow().lines.len();
+        assert!(kept <= LOG_MAX / size_of::<String>() + 1, "{kept} lines are kept");
+    }
 }

@@ -12,13 +12,13 @@ use std::{
     process::{Command, ExitCode, Output, Stdio},
 };
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fchmod, openat, statat, unlinkat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fchmod, openat, renameat, statat, unlinkat};
 
 use super::namespace;
 use crate::engine::spec::IdMap;
 
-/// Deepest tree that is deleted: each level holds one descriptor of the 1,024 that a process has by default, and a
-/// path of 4,096 bytes has at most twice as many levels.
+/// Levels that are walked down: each holds one descriptor of the 1,024 that a process has by default. A hostile program
+/// makes trees of any depth; what lies deeper is moved up and emptied from there.
 const DEPTH_MAX: usize = 900;
 
 /// Runs `program engine helper ARGS…`; the first of `args` is the word, the map is put behind it. Blocking.
@@ -129,17 +129,17 @@ fn remove_trees(ids: &IdMap, paths: &[PathBuf]) -> io::Result<()> {
     inside(ids, &there, |folders| {
         for (folder, path) in folders.iter().zip(&there) {
             // Below overlayfs' work folder the kernel leaves one with no rights at all, of whoever mounted it.
-            empty(folder.as_fd(), 0).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
+            let say = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
+            while empty(folder.as_fd(), folder.as_fd(), 0).map_err(say)? {}
         }
         Ok(())
     })?;
     there.iter().try_for_each(std::fs::remove_dir)
 }
 
-fn empty(folder: BorrowedFd<'_>, depth: usize) -> io::Result<()> {
-    if depth > DEPTH_MAX {
-        return Err(io::Error::other("folders are nested too deep"));
-    }
+/// Empties a folder below, or at, `top`. True when something was moved to the top, which must then be emptied again.
+fn empty(top: BorrowedFd<'_>, folder: BorrowedFd<'_>, depth: usize) -> io::Result<bool> {
+    let mut moved = false;
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(folder)? {
         let entry = entry?;
@@ -161,8 +161,14 @@ fn empty(folder: BorrowedFd<'_>, depth: usize) -> io::Result<()> {
         let inner = open_folder(folder, name)?;
         // An owner without capabilities (one id only) can't empty a folder whose owner may not write.
         let _ = fchmod(&inner, Mode::RWXU);
-        empty(inner.as_fd(), depth + 1)?;
+        if depth == DEPTH_MAX {
+            // A name that nothing there has.
+            renameat(folder, name, top, uuid::Uuid::new_v4().to_string())?;
+            moved = true;
+            continue;
+        }
+        moved |= empty(top, inner.as_fd(), depth + 1)?;
         unlinkat(folder, name, AtFlags::REMOVEDIR)?;
     }
-    Ok(())
+    Ok(moved)
 }

@@ -24,7 +24,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{command::Command, fds, namespace, network, privileges, process, root::Sources, seccomp};
+use super::{command::Command, executables, fds, namespace, network, privileges, process, root::Sources, seccomp};
 use crate::engine::{
     keeper::wire::{self, ListenerName},
     spec::{ExecEnd, IdMode, SandboxSpec},
@@ -92,6 +92,7 @@ fn inside(socket: &OwnedFd, spec: &SandboxSpec, keys: &Path) -> Result<(), Strin
     let Some((Order::Go { watch }, _)) = orders.next().map_err(say("hear of its ids"))? else {
         return Err("the keeper ended".to_string());
     };
+    process::hide_arguments().map_err(say("hide its folder"))?;
     let sources = Sources::open(&spec.root, keys)?;
     namespace::become_root(&spec.ids).map_err(say("take its ids"))?;
     // Changing ids cleared it.
@@ -116,8 +117,10 @@ fn inside(socket: &OwnedFd, spec: &SandboxSpec, keys: &Path) -> Result<(), Strin
         std::iter::once(terminals.as_fd()).chain(listeners.iter().map(|(_, fd)| fd.as_fd())).collect();
     // Nothing of the host may stay open, the keeper's descriptors included: what is kept is the jail's own.
     detach(&null, &[socket, &processes, &children, &terminals], &listeners);
+    privileges::usual_descriptors().map_err(|e| say("limit it")(e.into()))?;
     privileges::limit(watch.then_some(spec.limits.pids)).map_err(|e| say("limit it")(e.into()))?;
     privileges::drop_all_but_kept().map_err(|e| say("drop its privileges")(e.into()))?;
+    executables::only_the_sandboxs_own().map_err(say("close the host's programs"))?;
     seccomp::install(spec.ids.mode == IdMode::Single)?;
     tell(socket, &Word::Ready(names), &sent).map_err(say("report"))?;
     close_all_but(&mut [0, 1, 2, socket.as_raw_fd(), processes.as_raw_fd(), children.as_raw_fd()]);

@@ -2,12 +2,14 @@
 //! calls: no daemon, no container runtime.
 //!
 //! What must stay true: nothing runs without all of it. Where the machine forbids a part, [`available`] says which
-//! setting does, and there is no sandbox. Landlock is not used: it can only allow below a folder, not take away below
-//! one that it allows, so it cannot name "all but the read-only binds"; those hold because their flags belong to a
-//! mount namespace in which nobody has the capability, or the system call, to change them.
+//! setting does, and there is no sandbox. Landlock keeps the host's programs from being run ([`executables`]) and
+//! nothing else: it can only allow below a folder, not take away below one that it allows, so it cannot name "all but
+//! the read-only binds"; those hold because their flags belong to a mount namespace in which nobody has the capability,
+//! or the system call, to change them.
 #![allow(unsafe_code)]
 
 mod command;
+mod executables;
 mod fds;
 pub mod helper;
 pub mod ids;
@@ -33,11 +35,12 @@ use rustix::{
 };
 
 pub use command::Command;
+pub use executables::enforced as only_own_programs;
 pub use helper::{remove_tree, run_helper};
 pub use ids::{choose, make_dir};
 pub use init::{Order, Word};
 pub use namespace::available;
-pub use process::{leave_starter, no_core_dumps, take_stdout};
+pub use process::{leave_starter, many_descriptors, no_core_dumps, take_stdout};
 
 use self::limits::{Controllers, Group};
 use super::{

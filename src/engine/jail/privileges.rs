@@ -3,7 +3,7 @@
 //! of other users' processes. Its capabilities hold over its own namespace only in any case.
 
 use rustix::{
-    process::{Resource, Rlimit, setrlimit},
+    process::{Resource, Rlimit, getrlimit, setrlimit},
     thread::{CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities, set_no_new_privs},
 };
 
@@ -41,4 +41,23 @@ pub fn limit(pids: Option<u64>) -> rustix::io::Result<()> {
     let both = |value: u64| Rlimit { current: Some(value), maximum: Some(value) };
     setrlimit(Resource::Core, both(0))?;
     pids.map_or(Ok(()), |pids| setrlimit(Resource::Nproc, both(pids)))
+}
+
+/// Descriptors of a process when nothing is said: what Linux gives. The keeper has as many as it may, but programs that
+/// use `select`, or close all that there could be, expect few; who wants more may take them.
+const DESCRIPTORS: u64 = 1024;
+
+/// As many open descriptors as this process may have: a keeper holds those of all its commands.
+pub fn many_descriptors() -> rustix::io::Result<()> {
+    let all = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: all, maximum: all })
+}
+
+/// As many as usual, for the programs of a sandbox.
+pub fn usual_descriptors() -> rustix::io::Result<()> {
+    let all = getrlimit(Resource::Nofile).maximum;
+    setrlimit(
+        Resource::Nofile,
+        Rlimit { current: Some(all.map_or(DESCRIPTORS, |all| all.min(DESCRIPTORS))), maximum: all },
+    )
 }

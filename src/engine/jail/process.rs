@@ -43,6 +43,24 @@ pub(super) fn default_signals() {
     }
 }
 
+/// Takes the arguments of this process out of sight: every process of a sandbox may read those of its first one, and
+/// they name a folder of the host. The memory is this fork's own copy; the keeper keeps its arguments.
+pub(super) fn hide_arguments() -> io::Result<()> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // proc(5): fields 48 and 49 are the first byte and the end of the arguments; what follows the name begins with 3.
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    let mut bounds = after.split_ascii_whitespace().skip(45).map_while(|n| n.parse::<usize>().ok());
+    if let (Some(start), Some(end)) = (bounds.next(), bounds.next())
+        && start != 0
+        && start < end
+    {
+        // SAFETY: the kernel says that this range is the arguments, on this process's own writable stack. The standard
+        // library holds only pointers into it, to be read as strings that end with a zero: they are empty then.
+        unsafe { std::ptr::write_bytes(std::ptr::with_exposed_provenance_mut::<u8>(start), 0, end - start) };
+    }
+    Ok(())
+}
+
 /// Bytes of a page.
 pub(super) fn page_size() -> u64 {
     // SAFETY: asks for a constant of the machine.
@@ -60,6 +78,11 @@ pub fn take_stdout() -> io::Result<File> {
         }
     }
     Ok(pipe.into())
+}
+
+/// As many open descriptors as this process may have.
+pub fn many_descriptors() -> io::Result<()> {
+    Ok(super::privileges::many_descriptors()?)
 }
 
 /// Memory of this process holds keys: it is never written to disk.

@@ -2,8 +2,9 @@
 //!
 //! Everything of the host is opened first, as the engine's user ([`Sources::open`]), and mounted by descriptor later, as
 //! the sandbox's root ([`Sources::build`]): that root may walk none of the engine's private folders, paths may have any
-//! length, and no path of the host stands in the sandbox's mount table. Targets are looked up with the new root as the
-//! root, so a symbolic link that an image brings along leads nowhere else.
+//! length, and no overlay's options name a path of the host (where a bind comes from, the kernel shows all the same).
+//! Targets are looked up with the new root as the root, so a symbolic link that an image brings along leads nowhere
+//! else.
 
 use std::{
     ffi::CString,
@@ -113,9 +114,10 @@ impl Sources {
         bind_at(settings.as_fd(), &new, "/proc/sys", true, false)?;
         let run = make(&new, "/run", true)?;
         tmpfs(&by_fd(&run), &format!("mode=0755,size={RUN_SIZE}")).map_err(say("mount /run"))?;
-        make(&new, "/tmp", true)?;
-        // A folder that an image made otherwise stays as it is if it can't be changed.
-        let _ = chmodat(&new, "tmp", Mode::from_raw_mode(0o1777), AtFlags::empty());
+        let tmp = make(&new, "/tmp", true)?;
+        // By descriptor: an image may have made /tmp a link, and by its name that would lead to a folder of the host.
+        // One that can't be changed stays as it is.
+        let _ = chmodat(CWD, by_fd(&tmp).as_str(), Mode::from_raw_mode(0o1777), AtFlags::empty());
         make(&new, workdir, true)?;
 
         for (bind, source) in root.binds.iter().zip(&self.binds) {

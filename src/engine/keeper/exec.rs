@@ -99,6 +99,12 @@ impl Exec {
         Ok((exec, theirs))
     }
 
+    /// Whether it runs, or something still holds an output of it.
+    pub fn is_open(&self) -> bool {
+        let unfinished = self.exit.is_none() && !matches!(self.state, State::Refused(_));
+        unfinished || !self.out.closed() || !self.err.closed()
+    }
+
     /// One of its outputs.
     pub fn output(&mut self, fd: OutputFd) -> &mut Output {
         match fd {
@@ -154,6 +160,9 @@ impl Output {
         let before = self.log.end;
         let done = keep.append(&mut self.log, &self.unwritten);
         self.unwritten.drain(..usize::try_from(self.log.end - before).unwrap_or(0));
+        if self.closed() {
+            keep.close(&mut self.log);
+        }
         if self.unwritten.is_empty() {
             // The room of a burst isn't held for the sandbox's life.
             self.unwritten = Vec::new();

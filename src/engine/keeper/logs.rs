@@ -83,6 +83,13 @@ impl Keep {
         Ok(())
     }
 
+    /// No more comes: its last segment may be dropped like the others, and is no longer held open.
+    pub fn close(&mut self, log: &mut Log) {
+        if let Some((start, _)) = log.current.take() {
+            self.done.push_back((log.folder.clone(), log.fd, start, log.end - start));
+        }
+    }
+
     fn shrink(&mut self, log: &Log, size: u64) {
         let mine = |d: &(PathBuf, OutputFd, u64, u64)| d.0 == log.folder;
         let of_exec: u64 = self.done.iter().filter(|d| mine(d)).map(|d| d.3).sum();
@@ -230,6 +237,22 @@ mod tests {
         }
         assert_eq!(all(&folder(3), 0).len(), 32 << 10);
         assert!(starts(&folder(0), OutputFd::Out).unwrap().is_empty());
+    }
+
+    #[test]
+    fn logs_that_are_closed_before_a_segment_is_full_count_and_go_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut keep = Keep::new(1 << 20, 64 << 10);
+        for i in 0..100 {
+            let folder = dir.path().join(i.to_string());
+            fs::create_dir(&folder).unwrap();
+            let mut log = Log::new(folder, OutputFd::Out);
+            keep.append(&mut log, &[7; 4000]).unwrap();
+            keep.close(&mut log);
+        }
+        let kept =
+            (0..100).map(|i| starts(&dir.path().join(i.to_string()), OutputFd::Out).unwrap().len()).sum::<usize>();
+        assert!((12..=17).contains(&kept), "{kept} logs of 4,000 bytes are kept under a bound of 64 KiB");
     }
 
     #[test]

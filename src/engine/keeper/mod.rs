@@ -91,6 +91,7 @@ fn start(dir: &Path) -> Result<Keeper, String> {
     let mut spec = spec.ok_or_else(|| format!("{} has no {}", dir.display(), files::SPEC))?;
     spec.limits = limits::with_defaults(spec.limits);
     jail::no_core_dumps().map_err(say("forbid core dumps"))?;
+    jail::many_descriptors().map_err(say("have enough descriptors"))?;
     let keys = dir.join(files::KEYS);
     fs::DirBuilder::new().mode(0o755).create(&keys).map_err(say("make the folder of its keys"))?;
     // The mask took what the sandbox's users need to walk it; the folder above is closed to others.

@@ -25,7 +25,7 @@ use super::{
     files,
     line::{Line, Waiting},
     logs::Keep,
-    wire::{Ask, Fault, ListenerName, OutputFd, Reply, Stats},
+    wire::{Ask, FDS_MAX, Fault, ListenerName, OutputFd, Reply, Stats},
 };
 use crate::engine::{
     jail::{Command, Jail, Order, Word, limits},
@@ -39,6 +39,13 @@ const DISK_RETRY: Duration = Duration::from_millis(250);
 const DISK_BYTES: u64 = 4 << 20;
 /// …or after this long.
 const DISK_AGE: Duration = Duration::from_secs(1);
+/// How long until a connection that could not be taken is tried again.
+const NO_DESCRIPTOR: Duration = Duration::from_millis(10);
+/// Commands that run or whose output something still holds open. Each has up to six descriptors here, and a program that
+/// hangs on to the outputs of all its commands must not use up those by which it is ended.
+const OPEN_MAX: usize = 512;
+/// Commands with a key socket at once: all listeners travel in one answer, whose descriptors the kernel bounds.
+const KEYS_MAX: usize = FDS_MAX - 13;
 /// A jail's last processes are gone when its first one was waited for; the kernel's books follow within milliseconds.
 const GROUP_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -271,7 +278,12 @@ impl Keeper {
         let Some(i) = usize::try_from(number).ok().filter(|i| *i < self.execs.len()) else { return };
         self.execs[i].exit = Some(end);
         self.execs[i].input.close();
+        let keys = self.execs[i].keys.take();
         let Some(id) = self.id_of(i) else { return };
+        if keys.is_some() {
+            // Nothing serves it any more, and an answer has room for the sockets of those that run only.
+            let _ = fs::remove_file(self.dir.join(files::KEYS).join(format!("{id}.sock")));
+        }
         note_exit(files::exec_dir(&self.dir, &id), end);
         if id == ENTRYPOINT {
             let how = match end {
@@ -294,9 +306,13 @@ impl Keeper {
     }
 
     fn accept(&mut self) {
-        while let Ok((stream, _)) = self.listener.accept() {
-            if stream.set_nonblocking(true).is_ok() {
-                self.lines.push(Line::new(stream));
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) if stream.set_nonblocking(true).is_ok() => self.lines.push(Line::new(stream)),
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                // Out of descriptors, say: one comes free, or not, but not at once.
+                Err(_) => return std::thread::sleep(NO_DESCRIPTOR),
             }
         }
     }
@@ -377,6 +393,12 @@ impl Keeper {
         }
         if spec.command.is_empty() {
             return Err("a command is missing".to_string());
+        }
+        if self.execs.iter().filter(|e| e.is_open()).count() >= OPEN_MAX {
+            return Err(format!("{OPEN_MAX} commands run in the sandbox or left their output open: end some"));
+        }
+        if spec.key_socket && self.execs.iter().filter(|e| e.keys.is_some()).count() >= KEYS_MAX {
+            return Err(format!("{KEYS_MAX} commands with keys run in the sandbox: wait for one to end"));
         }
         let say = |e: io::Error| format!("cannot start a command in the sandbox: {e}");
         let folder = files::exec_dir(&self.dir, &spec.exec_id);

@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{
     dial::{DialError, dial},
-    http::{Body, answer, strip_hop, text},
+    http::{BUFFER, Body, answer, strip_hop, text},
 };
 
 /// A client that has connected says what it wants at once; this is for one that hangs.
@@ -43,6 +43,7 @@ pub async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static)
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
+        .max_buf_size(BUFFER)
         .preserve_header_case(true)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades()

@@ -4,6 +4,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{HeaderMap, Response, StatusCode, header::HeaderName};
 
+/// Bytes held for a connection of a sandbox: room for any head that servers take (they stop at 8 to 32 KiB). hyper's own
+/// bound is six times as much, which 512 connections of a hostile sandbox would fill.
+pub const BUFFER: usize = 64 << 10;
+
 /// Why a body broke off.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 /// A body on its way.

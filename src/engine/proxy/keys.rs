@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, convert::Infallible, fmt, net::IpAddr, time::Du
 
 use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::{
-    HeaderMap, Request, Response, StatusCode,
+    HeaderMap, Method, Request, Response, StatusCode,
     body::{Body as _, Frame, Incoming},
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue},
     service::service_fn,
@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use reqwest::Url;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::http::{Body, strip_hop, text};
+use super::http::{BUFFER, Body, strip_hop, text};
 use crate::engine::spec::ExecSpec;
 
 /// What a process sees instead of a key.
@@ -134,11 +134,18 @@ impl Keys {
 }
 
 /// The way to the addresses that keys are for: one pool of connections for all commands.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Upstream {
     direct: reqwest::Client,
     /// By the proxy that the engine's own environment names, if it does.
     ambient: reqwest::Client,
+}
+
+/// A client shows its proxy, which may have a password.
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Upstream")
+    }
 }
 
 impl Upstream {
@@ -175,11 +182,20 @@ pub async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
+        .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
+/// What an API is asked by. With TRACE a server sends back what it got, the real key included; CONNECT asks for a way to
+/// somewhere else.
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+
 async fn respond(request: Request<Incoming>, keys: &Keys, upstream: &Upstream) -> Response<Body> {
+    if !METHODS.contains(request.method()) {
+        return failed(StatusCode::METHOD_NOT_ALLOWED, "this method is not sent on with a key");
+    }
     let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
     let Some(url) = keys.address(path) else {
         return failed(StatusCode::FORBIDDEN, "this key is for another address");

@@ -73,6 +73,8 @@ pub struct Outside {
     upstream: Upstream,
     slots: Arc<Semaphore>,
     served: Mutex<Served>,
+    /// The one port of this machine that sandboxes reach; none for builds.
+    store: Option<u16>,
     stop: CancellationToken,
     _stop_when_dropped: DropGuard,
 }
@@ -85,11 +87,22 @@ struct Served {
 }
 
 /// What a connection is for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Purpose {
     Egress,
     Forward(u16),
     Keys(Arc<Keys>, Upstream),
+}
+
+impl Purpose {
+    /// For the log: an upstream's own words could show the password of a proxy.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Egress => "proxy",
+            Self::Forward(_) => "store",
+            Self::Keys(..) => "keys",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -112,20 +125,21 @@ impl Door {
 /// # Errors
 /// The keeper's.
 pub async fn attach(keeper: &KeeperHandle, who: &str, upstream: &Upstream) -> Result<Outside, KeeperError> {
-    let outside = Outside::new(who, upstream);
+    let outside = Outside::new(who, upstream, None);
     outside.pick_up(keeper).await?;
     Ok(outside)
 }
 
 impl Outside {
-    /// For a sandbox whose sockets are picked up later.
-    pub fn new(who: &str, upstream: &Upstream) -> Self {
+    /// For a sandbox whose sockets are picked up later. `store`: the store's port now.
+    pub fn new(who: &str, upstream: &Upstream, store: Option<u16>) -> Self {
         let stop = CancellationToken::new();
         Self {
             who: who.to_owned(),
             upstream: upstream.clone(),
             slots: Arc::new(Semaphore::new(CONNECTIONS)),
             served: Mutex::default(),
+            store,
             _stop_when_dropped: stop.clone().drop_guard(),
             stop,
         }
@@ -162,7 +176,8 @@ impl Outside {
                 self.open(Door::Tcp(TcpListener::from_std(socket)?), Purpose::Egress, self.stop.clone());
                 served.proxy = true;
             }
-            Listener::Forward(port, socket) if !served.forwards.contains(&port) => {
+            // A sandbox outlives engines: the port it was given may be somebody else's by now.
+            Listener::Forward(port, socket) if self.store == Some(port) && !served.forwards.contains(&port) => {
                 self.open(Door::Tcp(TcpListener::from_std(socket)?), Purpose::Forward(port), self.stop.clone());
                 served.forwards.insert(port);
             }
@@ -194,7 +209,7 @@ impl Outside {
                         });
                     }
                     Err(error) => {
-                        tracing::warn!(sandbox = %who, ?purpose, %error, "a connection of a sandbox was not accepted");
+                        tracing::warn!(sandbox = %who, purpose = purpose.name(), %error, "a connection of a sandbox was not accepted");
                         sleep(EXHAUSTED).await;
                     }
                 }

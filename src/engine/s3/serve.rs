@@ -32,9 +32,9 @@ use tracing::{Dispatch, instrument::WithSubscriber};
 
 use super::guard;
 
-/// Connections at once: four clients with 64 requests each have room twice over, and a sandbox that opens thousands
-/// can't take all of the engine's file descriptors.
-const MAX_CONNECTIONS: usize = 512;
+/// Connections at once: four times what the engine lets one sandbox open, so that a hostile one can't keep the others'
+/// saves out, and still a bound on the engine's file descriptors.
+const MAX_CONNECTIONS: usize = 2048;
 
 /// A connection without a request goes after so long, so that idle ones don't fill [`MAX_CONNECTIONS`].
 const IDLE: Duration = Duration::from_secs(60);

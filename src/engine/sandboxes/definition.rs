@@ -149,6 +149,14 @@ fn refuse_what_is_not_there(definition: &Definition) -> Result<(), Status> {
         (gpu.is_some_and(|g| !g.gpu_type.is_empty()), "give a sandbox a GPU: use Modal"),
         (definition.pty_info.as_ref().is_some_and(|p| p.enabled), "run the first command in a terminal: exec it"),
         (ports.is_some_and(|p| !p.ports.is_empty()), "open ports of a sandbox: use Modal"),
+        (
+            definition.idle_timeout_secs() > 0,
+            "end a sandbox that is idle (idle_timeout_secs): give it a timeout, or terminate it",
+        ),
+        (definition.readiness_probe.is_some(), "probe whether a sandbox is ready (readiness_probe): exec and look"),
+        (!definition.proxy_id().is_empty(), "use one of Modal's proxies (proxy_id): leave it out"),
+        (!definition.inbound_cidr_allowlist.is_empty(), "let others in (inbound_cidr_allowlist): nobody is"),
+        (definition.enable_snapshot, "snapshot a sandbox (enable_snapshot): save a version of its volume"),
         (definition.volume_mounts.iter().any(|m| m.sub_path().len() > 1), "mount a part of a volume: mount all of it"),
     ];
     match asked.into_iter().find(|(asked, _)| *asked) {
@@ -171,8 +179,12 @@ fn network(definition: &Definition, s3_url: &str) -> Result<Network, Status> {
     if blocked {
         return Ok(Network::default());
     }
-    let store = s3_url.rsplit_once(':').and_then(|(_, port)| port.trim_end_matches('/').parse().ok());
-    Ok(Network { proxy_port: Some(proxy::PORT), forwards: store.into_iter().collect() })
+    Ok(Network { proxy_port: Some(proxy::PORT), forwards: port(s3_url).into_iter().collect() })
+}
+
+/// The port of a loopback address of ours.
+pub fn port(url: &str) -> Option<u16> {
+    url.rsplit_once(':').and_then(|(_, port)| port.trim_end_matches('/').parse().ok())
 }
 
 /// Modal's plain numbers are what a sandbox is promised; only its maxima limit it.
@@ -273,6 +285,8 @@ mod tests {
             },
             Definition { pty_info: Some(PtyInfo { enabled: true, ..PtyInfo::default() }), ..Definition::default() },
             Definition { open_ports_oneof: Some(OpenPortsOneof::OpenPorts(ports)), ..Definition::default() },
+            Definition { idle_timeout_secs: Some(60), ..Definition::default() },
+            Definition { readiness_probe: Some(Default::default()), ..Definition::default() },
         ] {
             let said = refuse_what_is_not_there(&definition).unwrap_err();
             assert_eq!(said.code(), Code::Unimplemented);

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{
+    definition,
     environment::Env,
     rows::{self, Row},
     task_of,
@@ -117,7 +118,8 @@ pub async fn tend(
     env: Env,
     keys: BTreeMap<String, Keys>,
 ) -> Result<(), KeeperError> {
-    let outside = Outside::new(&row.id, &shared.sandboxes.upstream);
+    let store = definition::port(&shared.access.s3_url);
+    let outside = Outside::new(&row.id, &shared.sandboxes.upstream, store);
     let with_keys: Vec<String> = keys.keys().cloned().collect();
     for (exec_id, keys) in keys {
         outside.know_keys(&exec_id, keys);

@@ -5,7 +5,7 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::words::{
-    Change, Content, Digest, Entry, Frame, Inode, Kind, MAX_FRAME, MAX_PATH, Phase, Request, Special, Totals,
+    Change, Content, Digest, Entry, Facts, Frame, Inode, Kind, MAX_FRAME, MAX_PATH, Phase, Request, Special, Totals,
     Unfinished, part_count,
 };
 
@@ -81,6 +81,13 @@ impl Frame {
                 out.put_u8(21);
                 out.put_u64(*entries);
             }
+            Self::Root(facts) => {
+                out.put_u8(22);
+                out.put_u32(facts.mode);
+                out.put_u32(facts.uid);
+                out.put_u32(facts.gid);
+                out.put_i64(facts.mtime_ns);
+            }
             Self::Ready { protocol } => {
                 out.put_u8(30);
                 out.put_u32(*protocol);
@@ -148,13 +155,17 @@ impl Frame {
                 out.put_u8(43);
                 put_text(out, reason);
             }
+            Self::Exists { ticket } => {
+                out.put_u8(44);
+                out.put_u64(*ticket);
+            }
         }
     }
 
     fn read(body: Bytes) -> Result<Self, BadFrame> {
         let mut body = Body(body);
         let kind = body.u8().ok_or(BadFrame::Body(0))?;
-        if !matches!(kind, 1..=8 | 20..=21 | 30..=43) {
+        if !matches!(kind, 1..=8 | 20..=22 | 30..=44) {
             return Err(BadFrame::Kind(kind));
         }
         let frame = body.frame(kind).ok_or(BadFrame::Body(kind))?;
@@ -190,6 +201,12 @@ impl Body {
             8 => Frame::Discard,
             20 => Frame::Entry(self.entry()?),
             21 => Frame::EndTree { entries: self.u64()? },
+            22 => Frame::Root(Facts {
+                mode: self.mode()?,
+                uid: self.u32()?,
+                gid: self.u32()?,
+                mtime_ns: self.0.try_get_i64().ok()?,
+            }),
             30 => Frame::Ready { protocol: self.u32()? },
             31 => Frame::Skipped { path: self.path()?, what: self.special()? },
             32 => Frame::Problem { path: self.path()?, reason: self.text()? },
@@ -209,6 +226,7 @@ impl Body {
             41 => Frame::Journal { unfinished: self.option(Self::unfinished)? },
             42 => Frame::Synced,
             43 => Frame::Stopped { reason: self.text()? },
+            44 => Frame::Exists { ticket: self.u64()? },
             _ => return None,
         })
     }
@@ -219,10 +237,15 @@ impl Body {
             0 => Kind::File(self.content()?),
             1 => Kind::Folder,
             2 => Kind::Link { target: self.path()? },
+            3 => Kind::LeftOut,
             _ => return None,
         };
-        let mode = self.u32().filter(|mode| *mode <= 0o7777)?;
+        let mode = self.mode()?;
         Some(Entry { path, kind, mode, uid: self.u32()?, gid: self.u32()?, mtime_ns: self.0.try_get_i64().ok()? })
+    }
+
+    fn mode(&mut self) -> Option<u32> {
+        self.u32().filter(|mode| *mode <= 0o7777)
     }
 
     fn content(&mut self) -> Option<Content> {
@@ -324,6 +347,7 @@ fn put_entry(out: &mut BytesMut, entry: &Entry) {
             });
         }
         Kind::Folder => out.put_u8(1),
+        Kind::LeftOut => out.put_u8(3),
         Kind::Link { target } => {
             out.put_u8(2);
             put_bytes(out, target);

@@ -16,7 +16,8 @@ fn entry() -> impl Strategy<Value = Entry> {
         let digests = (0..part_count(size)).map(|_| Digest(digest)).collect();
         Kind::File(Content { size, digests, inode: inode.map(|(device, inode)| Inode { device, inode }) })
     });
-    let kind = prop_oneof![file, Just(Kind::Folder), bytes().prop_map(|target| Kind::Link { target })];
+    let kind =
+        prop_oneof![file, Just(Kind::Folder), Just(Kind::LeftOut), bytes().prop_map(|target| Kind::Link { target })];
     (bytes(), kind, 0u32..=0o7777, any::<(u32, u32, i64)>())
         .prop_map(|(path, kind, mode, (uid, gid, mtime_ns))| Entry { path, kind, mode, uid, gid, mtime_ns })
 }
@@ -70,6 +71,12 @@ fn from_service() -> impl Strategy<Value = Frame> {
         Just(Frame::Discard),
         entry().prop_map(Frame::Entry),
         any::<u64>().prop_map(|entries| Frame::EndTree { entries }),
+        (0u32..=0o7777, any::<(u32, u32, i64)>()).prop_map(|(mode, (uid, gid, mtime_ns))| Frame::Root(Facts {
+            mode,
+            uid,
+            gid,
+            mtime_ns
+        })),
     ]
 }
 
@@ -100,6 +107,7 @@ fn from_mover() -> impl Strategy<Value = Frame> {
         totals().prop_map(Frame::Restored),
         prop::option::of(unfinished).prop_map(|unfinished| Frame::Journal { unfinished }),
         Just(Frame::Synced),
+        any::<u64>().prop_map(|ticket| Frame::Exists { ticket }),
         text().prop_map(|reason| Frame::Stopped { reason }),
     ]
 }

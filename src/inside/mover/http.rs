@@ -45,7 +45,11 @@ pub enum Hope {
     Repeat,
     /// Another URL may succeed.
     NewUrl,
-    /// Nothing.
+    /// Nothing is needed: there is an object already.
+    Exists,
+    /// The store will not, for whatever reason it has.
+    Refused,
+    /// Nothing: it is the file, or the object, that is wrong.
     None,
 }
 
@@ -169,13 +173,19 @@ async fn good(answer: Response) -> Result<Response, Fault> {
     }
     let code = error_code(answer).await;
     let hope = match status {
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => Hope::Repeat,
+        // 409: another write of the same object was under way.
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT => Hope::Repeat,
+        StatusCode::PRECONDITION_FAILED => Hope::Exists,
+        // The store is full.
+        StatusCode::INSUFFICIENT_STORAGE => Hope::Refused,
         _ if status.is_server_error() => Hope::Repeat,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Hope::NewUrl,
         _ if matches!(code.as_str(), "ExpiredToken" | "RequestTimeout") => Hope::NewUrl,
-        _ => Hope::None,
+        _ => Hope::Refused,
     };
-    let reason = if code.is_empty() {
+    let reason = if status == StatusCode::INSUFFICIENT_STORAGE {
+        "the store is full".to_owned()
+    } else if code.is_empty() {
         format!("the store answered {}", status.as_u16())
     } else {
         format!("the store answered {} ({code})", status.as_u16())

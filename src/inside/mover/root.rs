@@ -12,11 +12,11 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, UTIME_OMIT};
 
 use super::{
     path::{components, split},
-    words::{Inode, Special},
+    words::{Facts, Inode, Special},
 };
 
 /// How a folder is opened.
@@ -76,6 +76,21 @@ impl Root {
     /// that they lie on.
     pub fn is_mount(&self, stat: &Stat) -> bool {
         stat.st_dev != self.device
+    }
+
+    /// What is kept of the root itself.
+    pub fn facts(&self) -> io::Result<Facts> {
+        let stat = rustix::fs::fstat(&self.folder)?;
+        Ok(Facts { mode: mode(&stat), uid: stat.st_uid, gid: stat.st_gid, mtime_ns: mtime_ns(&stat) })
+    }
+
+    /// Does something in the root that its time must not show: our own folder comes and goes there.
+    pub fn unnoticed<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let before = rustix::fs::fstat(&self.folder)?;
+        let done = work();
+        // Where the root is somebody else's this isn't allowed, and the time of no account.
+        let _ = rustix::fs::futimens(&self.folder, &modified(mtime_ns(&before)));
+        done
     }
 
     /// Bytes that are free, if the file system says.
@@ -150,6 +165,17 @@ pub fn size(stat: &Stat) -> u64 {
 pub fn mtime_ns(stat: &Stat) -> i64 {
     let nanos = i64::try_from(stat.st_mtime_nsec).unwrap_or(0);
     stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(nanos)
+}
+
+/// A change of the last modification alone.
+pub fn modified(mtime_ns: i64) -> Timestamps {
+    Timestamps {
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+        last_modification: Timespec {
+            tv_sec: mtime_ns.div_euclid(1_000_000_000),
+            tv_nsec: mtime_ns.rem_euclid(1_000_000_000),
+        },
+    }
 }
 
 /// Permissions with setuid, setgid and sticky.

@@ -59,6 +59,8 @@ pub async fn put(mover: &Mover, put: Put) -> Frame {
                 Err(e) => Frame::Failed { ticket, again: false, reason: format!("it can't be read: {e}") },
             }
         }
+        Err(fault) if fault.hope == Hope::Exists => Frame::Exists { ticket },
+        // What the store says is not about this file: without it the save fails, and not only this file is left out.
         Err(fault) => Frame::Failed { ticket, again: fault.hope != Hope::None, reason: fault.reason },
     }
 }

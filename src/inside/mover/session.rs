@@ -236,12 +236,14 @@ async fn greet(input: &mut Input, out: Out) -> Result<Option<Mover>, Stop> {
 
 /// Tells the tree. Files are read by many threads, and told in the order of the walk.
 async fn walk(mover: &Mover) -> Result<(), Stop> {
-    let walk = Walk::new(mover.root.clone()).map_err(|e| Stop::at("the workspace can't be read", e))?;
+    let unreadable = |e| Stop::at("the workspace can't be read", e);
+    let walk = Walk::new(mover.root.clone()).map_err(unreadable)?;
+    mover.out.send(Frame::Root(mover.root.facts().map_err(unreadable)?)).await?;
     let frames = ahead(walk)?.map(|found| blocking(move || Ok(tell(found)))).buffered(READERS);
     let mut frames = std::pin::pin!(frames);
     let mut entries = 0;
     while let Some(told) = frames.next().await {
-        for frame in told.map_err(|e| Stop::at("the workspace can't be read", e))? {
+        for frame in told.map_err(unreadable)? {
             entries += u64::from(matches!(frame, Frame::Entry(_)));
             mover.out.send(frame).await?;
         }

@@ -93,6 +93,21 @@ pub enum Kind {
         /// Raw bytes of where it leads.
         target: Vec<u8>,
     },
+    /// Something was there that the version doesn't hold. A restore leaves alone what is there now, with all below it.
+    LeftOut,
+}
+
+/// What is kept of a folder beside its name and what is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Permissions: 12 bits.
+    pub mode: u32,
+    /// Owner as seen inside.
+    pub uid: u32,
+    /// Group as seen inside.
+    pub gid: u32,
+    /// As in [`Entry`].
+    pub mtime_ns: i64,
 }
 
 /// What is in a file.
@@ -250,6 +265,8 @@ pub enum Frame {
     Discard,
 
     // Both ways: a tree.
+    /// What is kept of the root itself, before the entries. Without it a restore leaves the root as it is.
+    Root(Facts),
     /// One path.
     Entry(Entry),
     /// No more entries.
@@ -277,6 +294,11 @@ pub enum Frame {
         path: Vec<u8>,
         /// What failed.
         reason: String,
+    },
+    /// The store has an object where the `Put` goes: an earlier try whose answer was lost, or another one.
+    Exists {
+        /// Its ticket.
+        ticket: u64,
     },
     /// A `Put` or `Get` is done.
     Done {

@@ -32,20 +32,6 @@ const TERMINAL: (u16, u16) = (50, 200);
 /// Items that are read at once.
 const PAGE: u32 = 500;
 
-/// Variables of a client that go to its own runs of the CLI beside keys and addresses: settings of requests, which a
-/// user puts into their shell for the CLI. Not all that begin with `CLAUDE_CODE_`: those of a CLI which this shell may
-/// itself be run by would tell ours that it is a part of that one.
-const PASSED: [&str; 8] = [
-    "ANTHROPIC_DEFAULT_HAIKU_MODEL",
-    "ANTHROPIC_DEFAULT_OPUS_MODEL",
-    "ANTHROPIC_DEFAULT_SONNET_MODEL",
-    "ANTHROPIC_SMALL_FAST_MODEL",
-    "CLAUDE_CODE_EFFORT_LEVEL",
-    "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
-    "CLAUDE_CODE_MAX_RETRIES",
-    "CLAUDE_CODE_SUBAGENT_MODEL",
-];
-
 /// All that starts a run of the CLI but the keys.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Spec {
@@ -59,14 +45,16 @@ struct Spec {
 }
 
 impl Spec {
-    fn launch(&self, keys: &ClaudeKeys) -> Launch {
+    fn launch(&self, keys: &ClaudeKeys, forget: Vec<ExecId>) -> Launch {
         let keys = keys.variables.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
         Launch {
             command: self.command.clone(),
             workdir: Some(self.workdir.clone()),
             pty: Some(TERMINAL),
             stdin: if self.stdin { "pipe" } else { "pty" },
-            env: self.env.clone().into_iter().chain(keys).collect(),
+            // What we set wins: it is what the turn rests on.
+            env: keys.chain(self.env.clone()).collect(),
+            forget,
         }
     }
 }
@@ -126,15 +114,9 @@ impl Inner {
             &ClaudeExecConfig::new(prompt.as_str()),
             Some(&Conversation { id: conversation.conversation, session }),
         );
-        let mut env = invocation.env;
-        for name in PASSED {
-            if let Some(value) = client.env.get(name) {
-                env.entry(name.to_owned()).or_insert_with(|| value.clone());
-            }
-        }
         let spec = Spec {
             command: invocation.command,
-            env,
+            env: invocation.env,
             workdir: found.workdir(),
             stdin: invocation.stdin.is_some(),
             before: self.store.usage(conversation.conversation).await?,

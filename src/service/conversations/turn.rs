@@ -84,7 +84,10 @@ impl Turning {
     /// Follows the CLI; with keys it is started if it wasn't.
     pub(super) fn start(self, keys: Option<&ClaudeKeys>) -> Started {
         let way = match keys {
-            Some(keys) => Way::Start(Box::new(self.spec.launch(keys))),
+            Some(keys) => {
+                let forget = self.inner.spools.take_old(&self.found.info.sandbox_id);
+                Way::Start(Box::new(self.spec.launch(keys, forget)))
+            }
             None => Way::Attach,
         };
         let sandbox = self.found.sandbox.clone();
@@ -111,7 +114,7 @@ impl Started {
         drop(guard);
         // After each turn others may see what it wrote; nobody has to wait for it.
         let (inner, sandbox) = (self.turn.inner.clone(), self.turn.found.sandbox.clone());
-        let mounts = [self.turn.found.workspace(), AGENT_DIR.to_owned()];
+        let mounts = [self.turn.found.workspace().root.to_owned(), AGENT_DIR.to_owned()];
         if outcome.is_ok() {
             self.turn.inner.spawn(async move { inner.commit(&sandbox, &mounts).await });
         }
@@ -308,8 +311,12 @@ impl Started {
         self.turn
             .inner
             .store
-            .write(Pace::Now, move |tx| Box::pin(async move { tx.exec_ended(id, code, reason.as_deref()).await }))
-            .await
+            .write::<_, StoreError, _>(Pace::Now, move |tx| {
+                Box::pin(async move { tx.exec_ended(id, code, reason.as_deref()).await })
+            })
+            .await?;
+        self.turn.inner.spools.ended(&self.turn.row.sandbox_id, id);
+        Ok(())
     }
 
     async fn not_started(&mut self, error: ApiError) -> Result<Turn, ApiError> {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     api::ApiError,
-    core::{ExecId, SandboxId, WORKSPACE},
+    core::{ExecId, SandboxId},
     modal::{ExecRequest, Sandbox},
     service::carried,
 };
@@ -41,8 +41,8 @@ impl Ground {
         Self { open: Arc::new(open), root: root.into(), sandbox: None }
     }
 
-    /// The workspace of a sandbox.
-    pub fn sandbox(sandbox: &Sandbox) -> Self {
+    /// The workspace of a sandbox, which is at `root` there.
+    pub fn sandbox(sandbox: &Sandbox, root: &str) -> Self {
         let (it, id) = (sandbox.clone(), sandbox.id.clone());
         let open = move || {
             let it = it.clone();
@@ -52,7 +52,7 @@ impl Ground {
             }
             .boxed()
         };
-        Self { sandbox: Some(id), ..Self::new(WORKSPACE, open) }
+        Self { sandbox: Some(id), ..Self::new(root, open) }
     }
 
     /// A new mover.

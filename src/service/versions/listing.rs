@@ -22,6 +22,7 @@ pub fn version_of(head: &Head) -> Version {
         bytes: head.bytes,
         note: head.note.clone(),
         complete: head.complete,
+        left_out: head.left_out,
         legacy: false,
     }
 }
@@ -35,6 +36,7 @@ fn legacy_version(account: &AccountId, version: VersionId, files: u64, bytes: u6
         bytes,
         note: String::new(),
         complete: true,
+        left_out: 0,
         legacy: true,
     }
 }

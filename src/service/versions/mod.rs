@@ -21,10 +21,25 @@ use crate::{
         ApiError,
         command::{Changes, Saved},
     },
-    core::{AccountId, ExecId, Version, WORKSPACE},
+    core::{AccountId, ExecId, Version},
     modal::{ExecExit, ExecRequest, Modal, Sandbox},
     storage::Bucket,
 };
+
+/// A workspace as a sandbox has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Workspace<'a> {
+    /// The sandbox.
+    pub sandbox: &'a Sandbox,
+    /// Where its volume is mounted.
+    pub root: &'a str,
+}
+
+impl Workspace<'_> {
+    fn ground(&self) -> Ground {
+        Ground::sandbox(self.sandbox, self.root)
+    }
+}
 
 /// Saves a sandbox's workspace as the next version of its account.
 ///
@@ -32,13 +47,21 @@ use crate::{
 /// Why it could not be saved; no version was made then.
 pub async fn save(
     place: &Place,
-    sandbox: &Sandbox,
+    workspace: &Workspace<'_>,
     account: &AccountId,
     note: &str,
     run: &Run,
 ) -> Result<Saved, ApiError> {
-    commit(sandbox, run).await;
-    save_on(&place.bucket, account, &Ground::sandbox(sandbox), note, run).await
+    commit(workspace, run).await;
+    save_on(&place.bucket, account, &workspace.ground(), note, run).await
+}
+
+/// What an earlier attempt of this command saved, if a server died between that and its end.
+///
+/// # Errors
+/// The store's.
+pub async fn saved_by(place: &Place, account: &AccountId, run: &Run) -> Result<Option<Saved>, ApiError> {
+    save::saved_by(&place.bucket, account, run).await
 }
 
 /// Makes a sandbox's workspace exactly what a version was, or tells what would change. Then the account's other
@@ -48,16 +71,16 @@ pub async fn save(
 /// Why it could not be restored. The workspace is untouched then, unless the error says so.
 pub async fn restore(
     place: &Place,
-    sandbox: &Sandbox,
+    workspace: &Workspace<'_>,
     account: &AccountId,
     version: &str,
     dry_run: bool,
     run: &Run,
 ) -> Result<Changes, ApiError> {
-    let done = restore_on(&place.bucket, account, &Ground::sandbox(sandbox), version, dry_run, run).await?;
+    let done = restore_on(&place.bucket, account, &workspace.ground(), version, dry_run, run).await?;
     if !dry_run {
-        commit(sandbox, run).await;
-        reload_others(&place.modal, sandbox, account, run).await;
+        commit(workspace, run).await;
+        reload_others(&place.modal, workspace.sandbox, account, run).await;
     }
     Ok(done)
 }
@@ -139,10 +162,10 @@ pub async fn restore_on(
 
 /// Commits the workspace's volume, as Modal's V2 volumes want it. A failure is told and nothing more: the mover reads
 /// and writes the sandbox's own view, and the volume is committed at the sandbox's end in any case.
-async fn commit(sandbox: &Sandbox, run: &Run) {
+async fn commit(workspace: &Workspace<'_>, run: &Run) {
     run.step("committing the workspace");
     let committed = async {
-        let exec = sandbox.exec(&ExecRequest::new(ExecId::new(), ["sync", WORKSPACE])).await?;
+        let exec = workspace.sandbox.exec(&ExecRequest::new(ExecId::new(), ["sync", workspace.root])).await?;
         exec.wait().await
     };
     match committed.await {

@@ -21,7 +21,7 @@ use crate::{
         command::{Changes, PathSize},
     },
     core::{AccountId, Untrusted, VersionId},
-    inside::mover::words::{Change, Frame, Phase, Request, Unfinished, WINDOW, part_count},
+    inside::mover::words::{Change, Facts, Frame, Phase, Request, Unfinished, WINDOW, part_count},
     service::run::Run,
     storage::{
         Bucket, Keys, StorageError,
@@ -57,19 +57,19 @@ pub async fn restore(
     let read = async {
         let found = survey(bucket, &keys).await?;
         match named(bucket, account, &keys, &found, name).await? {
-            Named::Legacy(version) => Ok((version, legacy(bucket, &keys, version).await?)),
+            Named::Legacy(version) => Ok((version, None, legacy(bucket, &keys, version).await?)),
             Named::Saved(head) => {
                 // All of it is read before anything is done with it: a damaged end must not look like an end.
                 let records: Result<Vec<Record>, BadManifest> = open(bucket, &keys, head.version).await?.collect();
                 let records = records.map_err(|e| {
                     ApiError::failed(format!("the manifest of version {} can't be used: {e}", head.version))
                 })?;
-                Ok::<_, ApiError>((head.version, records))
+                Ok::<_, ApiError>((head.version, head.root, records))
             }
         }
     };
-    let (version, records) = unless_stopped(&run.cancel, WHAT, read).await?;
-    let target = Target { bucket, keys: &keys, version, records: Arc::new(records), run };
+    let (version, root, records) = unless_stopped(&run.cancel, WHAT, read).await?;
+    let target = Target { bucket, keys: &keys, version, root, records: Arc::new(records), run };
     let mut began = false;
     let mut patience = Patience::new("restore the workspace");
     loop {
@@ -109,6 +109,7 @@ struct Target<'a> {
     bucket: &'a Bucket,
     keys: &'a Keys,
     version: VersionId,
+    root: Option<Facts>,
     records: Arc<Vec<Record>>,
     run: &'a Run,
 }
@@ -201,15 +202,25 @@ impl Target<'_> {
 
     /// Sends the tree. It is as long as it is: the mover speaks meanwhile.
     fn feed(&self, mover: &Mover, dry: bool) -> Feeding {
-        let (frames, records, target) = (mover.frames.clone(), self.records.clone(), self.version.0);
-        let task = tokio::spawn(async move { feed(&frames, &records, target, dry).await });
+        let (frames, records) = (mover.frames.clone(), self.records.clone());
+        let (target, root) = (self.version.0, self.root);
+        let task = tokio::spawn(async move { feed(&frames, target, dry, root, &records).await });
         Feeding(task.abort_handle())
     }
 }
 
-async fn feed(frames: &mpsc::Sender<Frame>, records: &[Record], target: u64, dry: bool) -> Option<()> {
+async fn feed(
+    frames: &mpsc::Sender<Frame>,
+    target: u64,
+    dry: bool,
+    root: Option<Facts>,
+    records: &[Record],
+) -> Option<()> {
     // A restore that the user has asked for by its name makes any workspace whole, also one that is half another.
     frames.send(Frame::Restore { target, before: None, dry, replace: true }).await.ok()?;
+    if let Some(root) = root {
+        frames.send(Frame::Root(root)).await.ok()?;
+    }
     for record in records {
         frames.send(Frame::Entry(record.entry.clone())).await.ok()?;
     }

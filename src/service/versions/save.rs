@@ -1,8 +1,6 @@
 //! A save, in the order that makes it safe: claim, objects, manifest. Killed anywhere before the last, it leaves
 //! nothing that a list would show.
 
-use uuid::Uuid;
-
 use super::{
     conduit::{Mover, unexpected},
     ground::Ground,
@@ -13,12 +11,12 @@ use super::{
 use crate::{
     api::{ApiError, command::Saved},
     core::{AccountId, SyncStats, VersionId},
-    inside::mover::words::{Frame, Phase},
+    inside::mover::words::{Frame, Kind as Node, Phase},
     service::run::Run,
     storage::{
         Bucket, Keys,
         claim::{Claim, claim},
-        manifest::{FORMAT, Head, Kind, Manifest, Record},
+        manifest::{FORMAT, Head, Kind, LEFT_OUT, Manifest, Record},
         survey::{Survey, head, heads, survey},
         version::{open, publish, stored},
     },
@@ -41,10 +39,8 @@ pub async fn save(
     Head::check_note(note).map_err(ApiError::usage)?;
     let keys = Keys::new(account);
     let found = unless_stopped(&run.cancel, WHAT, survey(bucket, &keys)).await?;
-    if run.attempts > 1
-        && let Some(done) = of_run(bucket, &keys, &found, run).await?
-    {
-        return Ok(Saved { version: version_of(&done), stats: counted(&done) });
+    if let Some(done) = of_run(bucket, &keys, &found, run).await? {
+        return Ok(done);
     }
     let mut patience = Patience::new("save the workspace");
     let mut ready = loop {
@@ -68,13 +64,13 @@ pub async fn save(
             }
         }
     };
+    run.step("checking what the store has");
+    let Sent { mut records, mut stats, root, complete } = sent;
+    stored(bucket, &keys, claim.version, &mut records).await?;
     if run.cancel.is_cancelled() {
         return Err(interrupted(WHAT));
     }
-    run.step("checking what the store has");
-    let Sent { mut records, mut stats, complete } = sent;
-    stored(bucket, &keys, claim.version, &mut records).await?;
-    let head = head_of(&claim, account, note, complete, &records);
+    let head = Head { root, ..head_of(&claim, account, note, complete, &records) };
     publish(bucket, &keys, &head, &records).await?;
     stats.files_processed = head.files;
     stats.duration = start.elapsed();
@@ -96,9 +92,10 @@ async fn send(
 
 fn head_of(claim: &Claim, account: &AccountId, note: &str, complete: bool, records: &[Record]) -> Head {
     let contents = || records.iter().filter_map(Record::content);
+    let left_out = records.iter().filter(|r| r.entry.kind == Node::LeftOut).count() as u64;
     Head {
         format: FORMAT,
-        features: Vec::new(),
+        features: if left_out > 0 { vec![LEFT_OUT.to_owned()] } else { Vec::new() },
         kind: Kind::Plain,
         version: claim.version,
         account: account.clone(),
@@ -110,18 +107,28 @@ fn head_of(claim: &Claim, account: &AccountId, note: &str, complete: bool, recor
         files: contents().count() as u64,
         bytes: contents().map(|c| c.size).sum(),
         complete,
+        left_out,
+        root: None,
         note: note.to_owned(),
     }
 }
 
 /// What an earlier attempt of this command has published, before it could say so.
-async fn of_run(bucket: &Bucket, keys: &Keys, found: &Survey, run: &Run) -> Result<Option<Head>, ApiError> {
-    let saver: Uuid = run.request_id.0;
-    Ok(heads(bucket, keys, found).await?.into_iter().find(|head| head.saver == saver))
+pub async fn saved_by(bucket: &Bucket, account: &AccountId, run: &Run) -> Result<Option<Saved>, ApiError> {
+    let keys = Keys::new(account);
+    let found = survey(bucket, &keys).await?;
+    of_run(bucket, &keys, &found, run).await
 }
 
-fn counted(head: &Head) -> SyncStats {
-    SyncStats { files_processed: head.files, ..SyncStats::default() }
+async fn of_run(bucket: &Bucket, keys: &Keys, found: &Survey, run: &Run) -> Result<Option<Saved>, ApiError> {
+    if run.attempts <= 1 {
+        return Ok(None);
+    }
+    let ours = heads(bucket, keys, found).await?.into_iter().find(|head| head.saver == run.request_id.0);
+    Ok(ours.map(|head| Saved {
+        version: version_of(&head),
+        stats: SyncStats { files_processed: head.files, ..SyncStats::default() },
+    }))
 }
 
 /// The newest version that a save can be planned against. One that can't be read is none: everything is sent then.

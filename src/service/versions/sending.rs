@@ -16,8 +16,8 @@ use crate::{
     api::ApiError,
     core::{SyncStats, Untrusted, VersionId},
     inside::mover::{
-        path::TreeCheck,
-        words::{Content, Entry, Frame, Kind, Request, Special, WINDOW, part_count, part_range},
+        path::{TreeCheck, compare},
+        words::{Content, Digest, Entry, Facts, Frame, Kind, Request, Special, WINDOW, part_count, part_range},
     },
     service::run::Run,
     storage::{
@@ -50,6 +50,8 @@ pub struct Sent {
     pub records: Vec<Record>,
     /// What went over the wire, and what went wrong.
     pub stats: SyncStats,
+    /// What is kept of the root itself.
+    pub root: Option<Facts>,
     /// Nothing was left out.
     pub complete: bool,
 }
@@ -67,8 +69,10 @@ struct Slot {
 enum State {
     Open,
     Done,
-    /// Left out of the version.
-    Dropped,
+    /// It was deleted while the save went on.
+    Gone,
+    /// It stays out of the version, which names it.
+    LeftOut,
 }
 
 /// An upload in parts.
@@ -91,6 +95,8 @@ enum Work {
     Copied(Result<(), StorageError>),
     Begun(Result<String, StorageError>),
     Completed(Result<(), StorageError>),
+    /// An object is there already: it is the right one, or away now.
+    Looked(Job, Result<bool, StorageError>),
 }
 
 /// A save's objects on their way.
@@ -110,9 +116,11 @@ pub struct Sending<'a> {
     ticket: u64,
     /// Files that a mover before has sent.
     sent_before: HashMap<Vec<u8>, Content>,
+    root: Option<Facts>,
+    /// What the mover could not read.
+    unread: Vec<Vec<u8>>,
     errors: Vec<String>,
     more_errors: u64,
-    complete: bool,
     bytes: u64,
     told: Option<Instant>,
 }
@@ -133,9 +141,10 @@ impl<'a> Sending<'a> {
             signer: None,
             ticket: 0,
             sent_before: HashMap::new(),
+            root: None,
+            unread: Vec::new(),
             errors: Vec::new(),
             more_errors: 0,
-            complete: true,
             bytes: 0,
             told: None,
         }
@@ -146,7 +155,8 @@ impl<'a> Sending<'a> {
     /// # Errors
     /// The mover broke, or it can't be done.
     pub async fn run(&mut self, mut mover: Mover, base: Option<Manifest>) -> Result<Sent, Trouble> {
-        (self.errors, self.more_errors, self.complete) = (Vec::new(), 0, true);
+        (self.errors, self.more_errors) = (Vec::new(), 0);
+        (self.root, self.unread) = (None, Vec::new());
         let mut base = base.map(Base::new);
         let mut check = TreeCheck::default();
         let mut walked = false;
@@ -158,26 +168,32 @@ impl<'a> Sending<'a> {
                 () = self.run.cancel.cancelled() => return Err(interrupted("the save").into()),
                 Some((slot, changes, work)) = self.work.next() => self.worked(slot, changes, work)?,
                 frame = mover.next() => match frame? {
-                    Frame::Entry(entry) if !walked => {
+                    Frame::Entry(entry) if !walked && entry.kind != Kind::LeftOut => {
                         check.push(&entry).map_err(|e| lies(&e.to_string()))?;
                         if check.entries() > MAX_ENTRIES {
                             return Err(too_many().into());
                         }
                         self.found(entry, &mut base);
                     }
+                    Frame::Root(facts) if check.entries() == 0 => self.root = Some(facts),
                     Frame::EndTree { entries } if !walked && entries == check.entries() => walked = true,
                     other => self.answered(other)?,
                 },
             }
             self.tell(walked);
         }
-        let records = self.slots.drain(..).filter(|s| s.state == State::Done).map(|s| s.record).collect();
+        let slots = self.slots.drain(..).filter_map(|slot| match slot.state {
+            State::Done => Some(slot.record),
+            State::LeftOut => Some(Record::left_out(slot.record.entry.path)),
+            State::Open | State::Gone => None,
+        });
+        let (records, complete) = with_unread(slots.collect(), std::mem::take(&mut self.unread));
         let mut errors = std::mem::take(&mut self.errors);
         if self.more_errors > 0 {
             errors.push(format!("and {} more", self.more_errors));
         }
         let stats = SyncStats { bytes_transferred: self.bytes, errors, ..SyncStats::default() };
-        Ok(Sent { records, stats, complete: self.complete })
+        Ok(Sent { records, stats, root: self.root, complete })
     }
 
     fn all_done(&self) -> bool {
@@ -223,7 +239,7 @@ impl<'a> Sending<'a> {
                 content.inode = None;
                 Some(Holder::Version(self.version))
             }
-            Kind::Folder | Kind::Link { .. } => None,
+            Kind::Folder | Kind::Link { .. } | Kind::LeftOut => None,
         };
         let step = step(&entry, old.as_ref());
         let known = matches!(&entry.kind, Kind::File(c) if self.sent_before.get(&entry.path) == Some(c));
@@ -312,6 +328,12 @@ impl<'a> Sending<'a> {
                 let job = self.take(ticket)?;
                 self.part_sent(job);
             }
+            Frame::Exists { ticket } => {
+                let job = self.take(ticket)?;
+                if self.slots[job.slot].changes == job.changes {
+                    self.look(job);
+                }
+            }
             Frame::Changed { ticket, entry } => {
                 let job = self.take(ticket)?;
                 if self.slots[job.slot].changes == job.changes {
@@ -326,8 +348,15 @@ impl<'a> Sending<'a> {
             }
             Frame::Skipped { path, what } => self.error(&path, what_is(what)),
             Frame::Problem { path, reason } => {
-                self.complete = false;
+                if path.is_empty() {
+                    let said = Untrusted::new(reason).clean_line();
+                    return Err(ApiError::failed(format!("the workspace can't be read: {said}")).into());
+                }
                 self.error(&path, &reason);
+                if self.unread.len() as u64 >= MAX_ENTRIES {
+                    return Err(too_many().into());
+                }
+                self.unread.push(path);
             }
             _ => return Err(unexpected("a save").into()),
         }
@@ -336,6 +365,24 @@ impl<'a> Sending<'a> {
 
     fn take(&mut self, ticket: u64) -> Result<Job, Trouble> {
         self.with_mover.remove(&ticket).ok_or_else(|| unexpected("a save").into())
+    }
+
+    /// An object is where a file was to go. It is the file, and the answer to the first try was lost; or it is what the
+    /// file was before it changed, and makes place.
+    fn look(&mut self, job: Job) {
+        let Kind::File(content) = &self.slots[job.slot].record.entry.kind else { return };
+        let (size, digest) = (content.size, content.digests.first().copied());
+        let (bucket, key) = (self.bucket, self.key(job.slot));
+        self.work.push(
+            async move {
+                let looked = match digest {
+                    Some(digest) => right_or_away(bucket, &key, size, &digest).await,
+                    None => Ok(false),
+                };
+                (job.slot, job.changes, Work::Looked(job, looked))
+            }
+            .boxed(),
+        );
     }
 
     fn part_sent(&mut self, job: Job) {
@@ -371,7 +418,7 @@ impl<'a> Sending<'a> {
         let abandoned = slot.upload.take();
         match now {
             // It was deleted meanwhile: a version without it is what the workspace is.
-            None => slot.state = State::Dropped,
+            None => slot.state = State::Gone,
             Some(now) if now.path != slot.record.entry.path => return Err(lies("another path has changed").into()),
             Some(now) => match &now.kind {
                 Kind::File(_) if slot.changes < MAX_TRIES => {
@@ -380,11 +427,11 @@ impl<'a> Sending<'a> {
                 }
                 // What lies in a folder that was no folder a moment ago, nobody has walked.
                 Kind::File(_) | Kind::Folder => {
-                    slot.state = State::Dropped;
+                    slot.state = State::LeftOut;
                     let path = now.path;
-                    self.complete = false;
                     self.error(&path, "changed while it was saved");
                 }
+                Kind::LeftOut => return Err(lies("a file is none").into()),
                 Kind::Link { .. } => {
                     slot.record = Record { entry: now, holder: None, etag: String::new() };
                     slot.state = State::Done;
@@ -418,13 +465,12 @@ impl<'a> Sending<'a> {
             }
             // The way to the store is broken for all files, not for this one.
             true => Err(ApiError::unavailable(format!("the sandbox could not send {}: {said}", shown(&path)))
-                .hint("see whether the sandbox's network reaches the store")
+                .hint("no version was made; see whether the store has space and the sandbox's network reaches it")
                 .into()),
             false => {
                 let slot = &mut self.slots[job.slot];
                 slot.changes += 1;
-                slot.state = State::Dropped;
-                self.complete = false;
+                slot.state = State::LeftOut;
                 self.error(&path, reason);
                 Ok(())
             }
@@ -445,9 +491,12 @@ impl<'a> Sending<'a> {
                 tracing::warn!(%error, "an unchanged file is sent again");
                 self.send(at);
             }
-            Work::Copied(Err(error)) | Work::Begun(Err(error)) | Work::Completed(Err(error)) => {
-                return Err(error.into());
-            }
+            Work::Copied(Err(error))
+            | Work::Begun(Err(error))
+            | Work::Completed(Err(error))
+            | Work::Looked(_, Err(error)) => return Err(error.into()),
+            Work::Looked(job, Ok(true)) => self.part_sent(job),
+            Work::Looked(job, Ok(false)) => self.failed(job, true, "another object is in its place")?,
             Work::Begun(Ok(id)) => {
                 let slot = &mut self.slots[at];
                 let Kind::File(content) = &slot.record.entry.kind else { return Ok(()) };
@@ -483,6 +532,41 @@ impl<'a> Sending<'a> {
         let what = if walked { "sending files" } else { "reading the workspace" };
         (self.run.progress)(what, Some(all.saturating_sub(open)), walked.then_some(all));
     }
+}
+
+/// Whether an object is right; if not it is deleted. Nobody has read it: its version is not published.
+async fn right_or_away(bucket: &Bucket, key: &str, size: u64, digest: &Digest) -> Result<bool, StorageError> {
+    let action = "look at a file that was sent";
+    match bucket.holds(action, key, size, &digest.0).await? {
+        Some(true) => Ok(true),
+        Some(false) => bucket.delete(action, key).await.map(|()| false),
+        None => Ok(false),
+    }
+}
+
+/// The tree with the names of what could not be read, and whether it lacks nothing. Of a folder that could not be read
+/// to its end nothing is kept, since nothing would say which part that is.
+fn with_unread(mut records: Vec<Record>, unread: Vec<Vec<u8>>) -> (Vec<Record>, bool) {
+    records.extend(unread.into_iter().map(Record::left_out));
+    // A file that changed each time it was read, and was sent whole in spite of it, comes before the complaint.
+    let rank = |record: &Record| match record.entry.kind {
+        Kind::File(_) | Kind::Link { .. } => 0,
+        Kind::LeftOut => 1,
+        Kind::Folder => 2,
+    };
+    records.sort_by(|a, b| compare(&a.entry.path, &b.entry.path).then_with(|| rank(a).cmp(&rank(b))));
+    let (mut check, mut kept) = (TreeCheck::default(), Vec::<Record>::with_capacity(records.len()));
+    let mut complete = true;
+    for record in records {
+        let left_out = record.entry.kind == Kind::LeftOut;
+        let twice = kept.last().is_some_and(|last| last.entry.path == record.entry.path);
+        let fits = check.push(&record.entry).is_ok();
+        complete &= !left_out || (twice && !fits);
+        if fits {
+            kept.push(record);
+        }
+    }
+    (kept, complete)
 }
 
 fn what_is(special: Special) -> &'static str {

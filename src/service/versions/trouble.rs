@@ -46,7 +46,9 @@ impl From<StorageError> for ApiError {
             ErrorKind::NotConfigured => ErrorCode::NotConfigured,
             ErrorKind::Unavailable => ErrorCode::Unavailable,
             ErrorKind::Exists | ErrorKind::Busy => ErrorCode::Conflict,
-            ErrorKind::Denied | ErrorKind::Unsupported | ErrorKind::Damaged | ErrorKind::Other => ErrorCode::Failed,
+            ErrorKind::Denied | ErrorKind::Full | ErrorKind::Unsupported | ErrorKind::Damaged | ErrorKind::Other => {
+                ErrorCode::Failed
+            }
         };
         Self::new(code, error.to_string()).hint(error.hint())
     }

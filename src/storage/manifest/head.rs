@@ -6,13 +6,19 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{BadManifest, MAX_ENTRIES, WINDOW_LOG, damaged};
-use crate::core::{AccountId, SandboxId, VersionId};
+use crate::{
+    core::{AccountId, SandboxId, VersionId},
+    inside::mover::words::Facts,
+};
 
 /// The format that this code writes, and the only one so far.
 pub const FORMAT: u32 = 1;
 
 /// Names of what a reader must understand that this code does.
-pub const FEATURES: &[&str] = &[];
+pub const FEATURES: &[&str] = &[LEFT_OUT];
+
+/// The feature of versions that name paths they don't hold. Who doesn't know it would delete what is there.
+pub const LEFT_OUT: &str = "left_out";
 
 /// Longest head before compression.
 pub const MAX_HEAD: usize = 2048;
@@ -65,11 +71,22 @@ pub struct Head {
     pub files: u64,
     /// Their sizes together.
     pub bytes: u64,
-    /// Every file is there as it was when it was read.
+    /// Nothing was left out.
     pub complete: bool,
+    /// Paths that are named and not held: what was there could not be read, or changed too fast.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
+    /// What is kept of the workspace's root itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Facts>,
     /// What the user wrote beside it.
     #[serde(default)]
     pub note: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl Head {
@@ -127,6 +144,9 @@ impl Head {
         let head: Self = serde_json::from_slice(json).map_err(|e| damaged(format!("its head: {e}")))?;
         if head.entries > MAX_ENTRIES || head.files > head.entries {
             return Err(damaged("its head counts more entries than can be"));
+        }
+        if head.root.is_some_and(|root| root.mode > 0o7777) {
+            return Err(damaged("the root has a mode that can't be"));
         }
         Ok(head)
     }

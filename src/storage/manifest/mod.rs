@@ -9,6 +9,7 @@
 //! {"type":"folder","path":"src","mode":493,"uid":1000,"gid":1000,"mtime_ns":1764192000000000000}
 //! {"type":"file","path":"src/main.rs",…,"size":14,"sha256":"…","version":1764192145,"etag":"\"…\""}
 //! {"type":"link","path":"src/x",…,"target":"main.rs"}
+//! {"type":"left_out","path":"var/busy.log",…}
 //! ```
 //!
 //! A reader refuses a `format` it doesn't know and any name in `features` that it doesn't: what must be understood
@@ -22,7 +23,7 @@ mod record;
 use std::io::{self, BufRead, Cursor, Read, Write};
 
 use bytes::Bytes;
-pub use head::{FEATURES, FORMAT, HEAD_READ, Head, Kind, MAX_HEAD, MAX_NOTE};
+pub use head::{FEATURES, FORMAT, HEAD_READ, Head, Kind, LEFT_OUT, MAX_HEAD, MAX_NOTE};
 pub use record::{Holder, Record};
 
 use super::keys::Keys;

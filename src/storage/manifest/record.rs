@@ -68,6 +68,7 @@ enum Type {
     Folder,
     File,
     Link,
+    LeftOut,
 }
 
 fn text_or_64(bytes: &[u8]) -> (Option<String>, Option<String>) {
@@ -97,8 +98,14 @@ impl Record {
     pub fn content(&self) -> Option<&Content> {
         match &self.entry.kind {
             Kind::File(content) => Some(content),
-            Kind::Folder | Kind::Link { .. } => None,
+            Kind::Folder | Kind::Link { .. } | Kind::LeftOut => None,
         }
+    }
+
+    /// A path that the version names and doesn't hold.
+    pub fn left_out(path: Vec<u8>) -> Self {
+        let entry = Entry { path, kind: Kind::LeftOut, mode: 0, uid: 0, gid: 0, mtime_ns: 0 };
+        Self { entry, holder: None, etag: String::new() }
     }
 
     /// The key of a file's object; `None` for what is no file.
@@ -136,6 +143,7 @@ impl Record {
         };
         match &entry.kind {
             Kind::Folder => {}
+            Kind::LeftOut => line.kind = Type::LeftOut,
             Kind::File(content) => {
                 line.kind = Type::File;
                 line.size = Some(content.size);
@@ -160,6 +168,7 @@ impl Record {
         let target = bytes_of(line.target, line.target64)?;
         let kind = match (line.kind, line.size, target) {
             (Type::Folder, None, None) => Kind::Folder,
+            (Type::LeftOut, None, None) => Kind::LeftOut,
             (Type::Link, None, Some(target)) if target.len() <= MAX_PATH => Kind::Link { target },
             (Type::File, Some(size), None) => {
                 let digests = match (line.sha256, line.parts) {
@@ -177,7 +186,7 @@ impl Record {
         let holder = match (&kind, line.version, line.key) {
             (Kind::File(_), Some(version), None) => Some(Holder::Version(version)),
             (Kind::File(_), None, Some(key)) => Some(Holder::Key(key)),
-            (Kind::Folder | Kind::Link { .. }, None, None) => None,
+            (Kind::Folder | Kind::Link { .. } | Kind::LeftOut, None, None) => None,
             _ => return Err("it has not one object".to_owned()),
         };
         if line.mode > 0o7777 {

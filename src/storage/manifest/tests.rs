@@ -8,7 +8,7 @@ use crate::{
     core::{AccountId, VersionId},
     inside::mover::{
         path::check_path,
-        words::{Content, Digest, Entry, Kind as Node, part_count},
+        words::{Content, Digest, Entry, Facts, Kind as Node, part_count},
     },
 };
 
@@ -31,6 +31,8 @@ fn head(records: &[Record]) -> Head {
         files: records.iter().filter_map(Record::content).count() as u64,
         bytes: records.iter().filter_map(Record::content).map(|c| c.size).sum(),
         complete: true,
+        left_out: 0,
+        root: None,
         note: "before refactor".into(),
     }
 }
@@ -138,6 +140,9 @@ fn the_longest_head_fits_what_a_list_reads() {
         entries: MAX_ENTRIES,
         files: MAX_ENTRIES,
         bytes: u64::MAX,
+        features: vec![LEFT_OUT.to_owned()],
+        left_out: MAX_ENTRIES,
+        root: Some(Facts { mode: 0o7777, uid: u32::MAX, gid: u32::MAX, mtime_ns: i64::MIN }),
         note,
         ..head(&[])
     };
@@ -159,6 +164,7 @@ pub(crate) fn tree() -> impl Strategy<Value = Vec<Record>> {
     };
     let node = prop_oneof![
         Just(Node::Folder),
+        Just(Node::LeftOut),
         (any::<[u8; 32]>(), 0u64..=16 << 20).prop_map(file),
         (any::<[u8; 32]>(), 0u64..200 << 20).prop_map(file),
         prop::collection::vec(1u8..=255, 1..9).prop_map(|target| Node::Link { target }),

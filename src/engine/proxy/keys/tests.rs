@@ -166,3 +166,24 @@ async fn an_address_that_does_not_answer_is_told_in_the_apis_form() {
     assert!(said.starts_with("HTTP/1.1 502") && said.contains("api_error"), "{said}");
     assert!(!said.contains(REAL) && !said.contains("word"), "{said}");
 }
+
+#[tokio::test]
+async fn what_would_send_the_key_back_or_elsewhere_is_not_asked() {
+    let seen = Seen::default();
+    let (_answers, receive) = mpsc::channel(1);
+    let base = api(seen.clone(), receive).await;
+    for head in ["TRACE /v1/messages HTTP/1.1", "CONNECT evil.example:443 HTTP/1.1", "SHOW / HTTP/1.1"] {
+        let mut client = connect(keys("ANTHROPIC_API_KEY", &base));
+        let request = format!("{head}\r\nHost: evil.example\r\nConnection: close\r\n\r\n");
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut said = String::new();
+        read_until(&mut client, &mut said, "not sent on with a key").await;
+        assert!(said.starts_with("HTTP/1.1 405") && !said.contains(REAL), "{head}: {said}");
+    }
+    assert!(seen.0.lock().unwrap().is_empty(), "the API was asked");
+}
+
+#[test]
+fn nothing_that_is_shown_of_an_upstream_says_how_it_is_reached() {
+    assert_eq!(format!("{:?}", Upstream::new().unwrap()), "Upstream");
+}

@@ -8,27 +8,28 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Gid, Mode, Stat, Timespec, Timestamps, UTIME_OMIT, Uid},
+    fs::{AtFlags, FileType, Gid, Mode, Stat, Uid},
     io::Errno,
 };
 
 use super::{
+    compare::Plan,
     tree::{Merge, Step, Tree},
     work::{Work, staged},
 };
 use crate::inside::mover::{
     fault,
     path::{is_below, split},
-    root::{Root, file_type, look, mode, mtime_ns, open_file, read_link},
+    root::{Root, file_type, look, mode, modified, mtime_ns, open_file, read_link},
     session::Out,
     walk::{Found, Walk},
-    words::{Entry, Frame, Kind},
+    words::{Entry, Facts, Frame, Kind},
 };
 
 /// A link that waits for its place.
 const LINK: &str = "link";
 
-/// Brings the workspace to the tree. `place` says for which entries a file of the stage takes the place.
+/// Brings the workspace to the tree.
 pub struct Apply {
     root: Arc<Root>,
     work: Arc<Work>,
@@ -53,8 +54,8 @@ impl Apply {
     ///
     /// # Errors
     /// The tree can't be read, or some paths failed: the workspace is mixed.
-    pub fn run(mut self, tree: &Tree, place: &[bool]) -> io::Result<()> {
-        for (item, place) in tree.entries().zip(place) {
+    pub fn run(mut self, tree: &Tree, plan: &Plan) -> io::Result<()> {
+        for (item, place) in tree.entries().zip(&plan.place) {
             let (number, entry) = item?;
             let done = self.place(number, &entry, *place);
             self.note(&entry.path, done);
@@ -63,6 +64,9 @@ impl Apply {
         self.parent = None;
         self.delete_others(tree)?;
         self.finish_folders(tree)?;
+        if let Some(Facts { mode, uid, gid, mtime_ns }) = plan.root {
+            self.finish_folder(&Entry { path: Vec::new(), kind: Kind::Folder, mode, uid, gid, mtime_ns });
+        }
         match self.first {
             None => Ok(()),
             Some(first) => Err(io::Error::other(format!("{} paths, the first: {first}", self.failed))),
@@ -96,6 +100,7 @@ impl Apply {
         let (folder, name) = (folder.as_fd(), split(&entry.path).1);
         let there = look(folder, name)?;
         match &entry.kind {
+            Kind::LeftOut => Ok(()),
             Kind::Folder => self.place_folder(folder, name, there),
             Kind::File(_) if !place => {
                 let (file, stat) = open_file(folder, name)?;
@@ -208,7 +213,7 @@ impl Apply {
             rustix::fs::fchmod(file, Mode::from_raw_mode(entry.mode))?;
         }
         if mtime_ns(stat) != entry.mtime_ns {
-            rustix::fs::futimens(file, &times(entry))?;
+            rustix::fs::futimens(file, &modified(entry.mtime_ns))?;
         }
         Ok(())
     }
@@ -219,7 +224,7 @@ impl Apply {
             self.owned(entry, rustix::fs::chownat(at, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW))?;
         }
         if mtime_ns(stat) != entry.mtime_ns {
-            rustix::fs::utimensat(at, name, &times(entry), AtFlags::SYMLINK_NOFOLLOW)?;
+            rustix::fs::utimensat(at, name, &modified(entry.mtime_ns), AtFlags::SYMLINK_NOFOLLOW)?;
         }
         Ok(())
     }
@@ -245,14 +250,4 @@ fn owner(entry: &Entry) -> (Option<Uid>, Option<Gid>) {
     // The highest number means "leave it" to Linux, and can be no owner.
     let id = |n: u32| (n != u32::MAX).then_some(n);
     (id(entry.uid).map(Uid::from_raw), id(entry.gid).map(Gid::from_raw))
-}
-
-fn times(entry: &Entry) -> Timestamps {
-    Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-        last_modification: Timespec {
-            tv_sec: entry.mtime_ns.div_euclid(1_000_000_000),
-            tv_nsec: entry.mtime_ns.rem_euclid(1_000_000_000),
-        },
-    }
 }

@@ -11,12 +11,14 @@ use crate::inside::mover::{
     root::{file_type, mode, mtime_ns, size},
     session::{Mover, READERS, Stop, ahead, blocking},
     walk::{Found, Walk},
-    words::{Change, Content, Entry, Frame, Kind, Special, Totals, part_count},
+    words::{Change, Content, Entry, Facts, Frame, Kind, Special, Totals, part_count},
 };
 
 /// What is to be done.
 #[derive(Debug, Default)]
 pub struct Plan {
+    /// What the root itself gets.
+    pub root: Option<Facts>,
     /// For each entry of the tree: a new file takes its place. One byte an entry: a million files are a megabyte.
     pub place: Vec<bool>,
     /// Counts; `bytes` of all new files.
@@ -71,9 +73,10 @@ fn cant_compare(error: io::Error) -> Stop {
 fn judge(step: Step) -> io::Result<Verdict> {
     Ok(match step {
         Step::Problem(path, reason) => Verdict { entry: None, say: Some(Frame::Problem { path, reason }) },
+        Step::Missing(entry) if entry.kind == Kind::LeftOut => verdict(&entry, false, None),
         Step::Missing(entry) => verdict(&entry, true, Some(Change::Added)),
         Step::Extra(found) => Verdict { entry: None, say: deleted(found) },
-        Step::Both(entry, Found::Skipped(_, Special::Mount)) => {
+        Step::Both(entry, Found::Skipped(_, Special::Mount)) if entry.kind != Kind::LeftOut => {
             let path = String::from_utf8_lossy(&entry.path).into_owned();
             return Err(io::Error::other(format!("another file system is mounted at {path}: unmount it first")));
         }
@@ -88,6 +91,7 @@ fn judge(step: Step) -> io::Result<Verdict> {
 /// are set without a word.
 fn differs(entry: &Entry, found: &Found) -> (bool, bool) {
     match (&entry.kind, found) {
+        (Kind::LeftOut, _) => (false, false),
         (Kind::Folder, Found::Entry(there, stat)) if there.kind == Kind::Folder => (false, mode(stat) != entry.mode),
         (Kind::Link { .. }, Found::Entry(there, _)) if there.kind == entry.kind => (false, false),
         (Kind::File(content), Found::File { path, folder, stat }) => {

@@ -18,7 +18,7 @@ use super::{
     fault,
     path::TreeCheck,
     session::{Input, Mover, Stop, blocking},
-    words::{Frame, Phase, Totals, Unfinished},
+    words::{Facts, Frame, Phase, Totals, Unfinished},
 };
 
 /// What must stay free beside the version: folders, and the journal itself, need some.
@@ -82,8 +82,8 @@ async fn prepare(
     wish: Wish,
     unfinished: Option<Unfinished>,
 ) -> Result<(Tree, Plan), Stop> {
-    let tree = receive(input, work).await?;
-    let plan = compare::compare(mover, &tree).await?;
+    let (tree, root) = receive(input, work).await?;
+    let plan = Plan { root, ..compare::compare(mover, &tree).await? };
     if !wish.dry {
         if unfinished.is_none_or(|u| u.target != wish.target) {
             let work = work.clone();
@@ -113,16 +113,19 @@ fn own_folder(error: io::Error) -> Stop {
 }
 
 /// Takes the tree, and checks it whole before anything is done with it.
-async fn receive(input: &mut Input, work: &Work) -> Result<Tree, Stop> {
+async fn receive(input: &mut Input, work: &Work) -> Result<(Tree, Option<Facts>), Stop> {
     let mut tree = TreeWriter::new(work.scratch().map_err(own_folder)?);
-    let mut check = TreeCheck::default();
+    let (mut check, mut root) = (TreeCheck::default(), None);
     loop {
         match input.next().await? {
+            Some(Frame::Root(facts)) if check.entries() == 0 => root = Some(facts),
             Some(Frame::Entry(entry)) => {
                 check.push(&entry).map_err(|e| Stop::at("the version can't be restored; nothing was changed", e))?;
                 tree.push(entry).map_err(own_folder)?;
             }
-            Some(Frame::EndTree { entries }) if entries == check.entries() => return tree.finish().map_err(own_folder),
+            Some(Frame::EndTree { entries }) if entries == check.entries() => {
+                return Ok((tree.finish().map_err(own_folder)?, root));
+            }
             Some(Frame::EndTree { entries }) => {
                 let came = check.entries();
                 return Err(Stop(format!("{came} entries came of {entries}; nothing was changed")));
@@ -154,7 +157,7 @@ async fn write_journal(work: &Arc<Work>, entry: Unfinished) -> Result<(), Stop> 
 async fn finish(mover: &Mover, work: Arc<Work>, tree: Tree, plan: Plan) -> io::Result<()> {
     let (root, out) = (mover.root.clone(), mover.out.clone());
     blocking(move || {
-        apply::Apply::new(root.clone(), work.clone(), out).run(&tree, &plan.place)?;
+        apply::Apply::new(root.clone(), work.clone(), out).run(&tree, &plan)?;
         root.sync()?;
         fault::point();
         journal::remove(work.folder())?;

@@ -92,7 +92,7 @@ pub async fn stage(mover: &Mover, input: &mut Input, work: &Arc<Work>, tree: &Tr
                     }
                     // It stays open: another `Get` may follow.
                     Err(fault) => {
-                        let again = fault.hope != Hope::None;
+                        let again = matches!(fault.hope, Hope::Repeat | Hope::NewUrl);
                         mover.out.send(Frame::Failed { ticket, again, reason: fault.reason }).await?;
                     }
                 }

@@ -14,7 +14,7 @@ use crate::inside::mover::{
     codec::Decoder,
     path::compare,
     walk::{Found, Walk},
-    words::{Entry, Frame},
+    words::{Entry, Frame, Kind},
 };
 
 /// Bytes read at a time.
@@ -143,6 +143,13 @@ impl Merge {
         Ok(match order {
             Ordering::Less => self.entry.take().map(Step::Missing),
             Ordering::Greater => self.found.take().map(Step::Extra),
+            Ordering::Equal if self.entry.as_ref().is_some_and(|entry| entry.kind == Kind::LeftOut) => {
+                // Nothing is known of what is in it.
+                if matches!(&self.found, Some(Found::Entry(there, _)) if there.kind == Kind::Folder) {
+                    self.walk.pass_over();
+                }
+                self.entry.take().zip(self.found.take()).map(|(entry, found)| Step::Both(entry, found))
+            }
             Ordering::Equal => self.entry.take().zip(self.found.take()).map(|(entry, found)| Step::Both(entry, found)),
         })
     }

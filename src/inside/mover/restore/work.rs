@@ -160,7 +160,7 @@ impl Work {
         for (folder, name) in [(&self.folder, "stage".as_bytes()), (&self.folder, b"trash")] {
             remove_empty(folder.as_fd(), name)?;
         }
-        remove_empty(self.root.as_fd(), RESERVED)
+        self.root.unnoticed(|| remove_empty(self.root.as_fd(), RESERVED))
     }
 
     /// Drops a restore that has not changed the workspace; gives the one that can't be dropped.
@@ -188,7 +188,7 @@ pub fn staged(entry: u64) -> String {
 fn locked_folder(root: &Root) -> io::Result<OwnedFd> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let folder = own_folder(root.as_fd(), RESERVED)?;
+        let folder = root.unnoticed(|| own_folder(root.as_fd(), RESERVED))?;
         match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {
                 // Who had it may have removed it at its end: then this is the lock of a folder without a name.

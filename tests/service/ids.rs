@@ -1,0 +1,74 @@
+//! Ids of commands, names of sandboxes, one turn at a time.
+
+use crate::{
+    fails, items, new_id, open_gate, place,
+    program::{Place, Running},
+};
+
+#[test]
+fn the_same_id_does_a_command_once_and_tells_its_result_again() {
+    let place = Place::new();
+    let create = new_id();
+    let first = place.json(&["sandbox", "create", "--name", "heron", "--request-id", &create]);
+    let again = place.json(&["sandbox", "create", "--name", "heron", "--request-id", &create]);
+    assert_eq!(first, again);
+    assert_eq!(place.json(&["sandbox", "list"]).as_array().unwrap().len(), 1);
+
+    let exec = new_id();
+    let script = "echo x >> count; wc -l < count; exit 3";
+    for _ in 0..2 {
+        let out = place.run(&["--request-id", &exec, "sandbox", "exec", "heron", "--", "sh", "-c", script]);
+        assert_eq!((out.status.code(), out.stdout.as_slice()), (Some(3), &b"1\n"[..]));
+    }
+    let said = fails(&place, &["--request-id", &exec, "sandbox", "exec", "heron", "--", "true"]);
+    assert!(said.contains("used for another command"), "{said}");
+    let said = fails(&place, &["sandbox", "create", "--name", "egret", "--request-id", &create]);
+    assert!(said.contains("used for another command"), "{said}");
+
+    // All but the last few spools go, and who asks for one that is gone is told how it ended.
+    for _ in 0..10 {
+        place.sh("heron", "true");
+    }
+    let left: usize = place.sh("heron", "ls -d /tmp/.sandbank/* | wc -l").trim().parse().unwrap();
+    assert!(left <= 10, "{left} spools are left");
+    let said = fails(&place, &["--request-id", &exec, "sandbox", "exec", "heron", "--", "sh", "-c", script]);
+    assert!(said.contains("exit code 3"), "{said}");
+}
+
+#[test]
+fn a_sandbox_is_meant_by_its_name_its_id_or_a_beginning_that_fits_one() {
+    let place = Place::new();
+    let grey = place.json(&["sandbox", "create", "--name", "heron-grey"])["sandbox_id"].clone();
+    let white = place.json(&["sandbox", "create", "--name", "heron-white", "--workdir", "/tmp"])["sandbox_id"].clone();
+    let (grey, white) = (grey.as_str().unwrap(), white.as_str().unwrap());
+    for (name, id) in [("heron-grey", grey), ("heron-g", grey), (white, white), ("heron-w", white)] {
+        assert_eq!(place.json(&["sandbox", "show", name])["sandbox_id"], id, "{name}");
+    }
+    let said = fails(&place, &["sandbox", "exec", "heron", "--", "true"]);
+    assert!(said.contains("heron-grey") && said.contains("heron-white"), "{said}");
+    assert!(fails(&place, &["sandbox", "show", "egret"]).contains("egret"));
+    assert!(fails(&place, &["sandbox", "create", "--name", "heron-grey"]).contains("heron-grey"));
+
+    // Each starts where it was told to.
+    assert_eq!(place.sh("heron-g", "pwd"), "/mnt/workspace\n");
+    assert_eq!(place.sh("heron-w", "pwd"), "/tmp\n");
+    assert_eq!(place.ok(&["sandbox", "exec", "--workdir", "/usr", "heron-w", "--", "pwd"]), "/usr\n");
+    // A name is free again when its sandbox has ended.
+    place.ok(&["sandbox", "terminate", "heron-grey", "--no-save", "--yes"]);
+    place.json(&["sandbox", "create", "--name", "heron-grey"]);
+    assert!(fails(&place, &["sandbox", "exec", grey, "--", "true"]).contains("ended"));
+}
+
+#[test]
+fn a_second_prompt_waits_for_the_end_of_the_turn_before() {
+    let place = place();
+    place.json(&["sandbox", "create", "--name", "heron", "--workdir", "/tmp"]);
+    let mut chat = Running::start(place.command(&["chat", "heron", "count the herons"]));
+    chat.wait_for("first heron");
+    let said = fails(&place, &["chat", "heron", "and the egrets"]);
+    assert!(said.contains("is running"), "{said}");
+    open_gate(&place);
+    let (code, said, errors) = chat.finish();
+    assert_eq!(code, Some(0), "{said}{errors}");
+    assert_eq!((items(&place, "prompt"), items(&place, "text")), (1, 2));
+}
