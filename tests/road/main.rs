@@ -13,5 +13,6 @@ mod ctrl_c;
 mod odd_claude;
 #[path = "../support/program.rs"]
 mod program;
+mod prompts;
 #[path = "../support/scripted_api.rs"]
 mod scripted_api;
