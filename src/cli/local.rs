@@ -10,6 +10,7 @@ use secrecy::SecretString;
 
 use crate::{
     api::{ApiError, DoctorCheck, EngineStatus, VERSION},
+    client,
     config::{Config, DataDir, ModalAccess, S3Access},
     engine::{self, Access, Engine, Settings},
     service::{LocalAccess, LocalPlace},
@@ -56,7 +57,8 @@ impl Local {
             starting: tokio::sync::Mutex::default(),
             running: RwLock::default(),
             claude_is_fixed: claude.is_some(),
-            claude: Mutex::new(claude),
+            // Until a client says which is its own: a command that is taken up has none.
+            claude: Mutex::new(claude.or_else(client::claude)),
         }))
     }
 

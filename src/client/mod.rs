@@ -128,8 +128,12 @@ fn hello() -> Hello {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| is_override(name))
         .collect();
-    let claude = std::env::var_os("PATH").and_then(|path| first_in(&path, "claude"));
-    Hello { protocol: PROTOCOL, version: VERSION.to_owned(), build: BUILD.to_owned(), env, claude }
+    Hello { protocol: PROTOCOL, version: VERSION.to_owned(), build: BUILD.to_owned(), env, claude: claude() }
+}
+
+/// The `claude` of this process's PATH.
+pub(crate) fn claude() -> Option<PathBuf> {
+    first_in(&std::env::var_os("PATH")?, "claude")
 }
 
 /// The first executable file of that name in a PATH.

@@ -1,38 +1,27 @@
 //! A command in a sandbox: started once by an id of ours, its output by offset, its input in order. It goes to the
 //! sandbox's own worker, the command router.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt, TryStreamExt, future::BoxFuture, stream::BoxStream};
-use tokio::{sync::Mutex, time::sleep};
-use tonic::{Code, Request, Response, Status, metadata::MetadataMap, transport::Channel};
+use futures::Stream;
+use tokio::time::sleep;
 
 use super::{
-    auth,
-    connection::{SHORT, channel, put},
     error::{ErrorKind, ModalError},
-    retry::{self, Policy, ROUTER, is_transient},
+    reading::{Reading, Source},
+    retry::{Policy, ROUTER},
     sandboxes::Sandbox,
     secrets::{SecretValues, named_source},
 };
 use crate::{
-    core::{ExecId, SandboxId},
+    core::ExecId,
     proto::{
-        MAX_MESSAGE,
-        client::{
-            CommandRouterAccess, PtyInfo, SandboxGetCommandRouterAccessRequest, pty_info::PtyType,
-            sandbox_get_command_router_access_request::Target,
-        },
+        client::{PtyInfo, pty_info::PtyType},
         task_command_router::{
-            SandboxStdioFileDescriptor, SandboxStdioReadV2Request, TaskExecPollRequest, TaskExecStartRequest,
-            TaskExecStderrConfig, TaskExecStdinWriteRequest, TaskExecStdioFileDescriptor, TaskExecStdioReadRequest,
-            TaskExecStdoutConfig, TaskExecWaitRequest, TaskReloadVolumesRequest,
-            task_command_router_client::TaskCommandRouterClient, task_exec_poll_response, task_exec_wait_response,
+            TaskExecPollRequest, TaskExecStartRequest, TaskExecStderrConfig, TaskExecStdinWriteRequest,
+            TaskExecStdoutConfig, TaskExecWaitRequest, TaskReloadVolumesRequest, task_exec_poll_response,
+            task_exec_wait_response,
         },
     },
 };
@@ -44,52 +33,7 @@ const MAX_ARGUMENTS: usize = 64 << 10;
 const INPUT_PIECE: usize = 256 << 10;
 
 /// Breaks of an output stream in a row before it is given up; each chunk that comes counts from the start again.
-const MAX_BREAKS: u32 = 10;
-
-/// A first command that says nothing for so long has said what there is to read now.
-const QUIET: Duration = Duration::from_millis(300);
-
-/// A token with less than this to live may be why a call was refused: a new one is got, once.
-const LEAST_LIFE: Duration = Duration::from_secs(30);
-
-/// How long a worker may take to be there: new ones are slow to start.
-const CONNECT: Duration = Duration::from_secs(30);
-
-type Client = TaskCommandRouterClient<Channel>;
-
-/// The way to one sandbox's worker.
-#[derive(Clone)]
-pub(super) struct Router {
-    inner: Arc<Mutex<Inner>>,
-}
-
-struct Inner {
-    sandbox: SandboxId,
-    task: Option<String>,
-    access: Option<CommandRouterAccess>,
-    channel: Option<Channel>,
-}
-
-impl fmt::Debug for Router {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Router")
-    }
-}
-
-/// Everything that one call to the worker needs.
-#[derive(Clone)]
-struct Way {
-    client: Client,
-    jwt: String,
-    task: String,
-}
-
-impl Router {
-    pub(super) fn new(sandbox: &SandboxId, task: Option<String>, access: Option<CommandRouterAccess>) -> Self {
-        let access = access.filter(|a| !a.url.is_empty());
-        Self { inner: Arc::new(Mutex::new(Inner { sandbox: sandbox.clone(), task, access, channel: None })) }
-    }
-}
+pub(super) const MAX_BREAKS: u32 = 10;
 
 /// A terminal for a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -243,223 +187,6 @@ impl Sandbox {
         })
         .await?;
         Ok(())
-    }
-
-    /// A unary call to the worker.
-    async fn routed<Q: Clone, A>(
-        &self,
-        action: &str,
-        policy: Policy,
-        message: impl Fn(&str) -> Q,
-        send: impl Fn(Client, Request<Q>) -> BoxFuture<'static, Result<Response<A>, Status>>,
-    ) -> Result<A, ModalError> {
-        let mut renewed = false;
-        loop {
-            let way = self.way(action).await?;
-            let message = message(&way.task);
-            let outcome = retry::call(policy, |attempt| {
-                let mut request = Request::new(message.clone());
-                router_headers(request.metadata_mut(), &way.jwt);
-                put(request.metadata_mut(), "x-throttle-retry-attempt", &attempt.throttled.to_string());
-                send(way.client.clone(), request)
-            })
-            .await;
-            match outcome {
-                Ok(response) => return Ok(response.into_inner()),
-                Err(status) if status.code() == Code::Unauthenticated && !renewed => {
-                    renewed = true;
-                    self.renew(&way.jwt).await;
-                }
-                Err(status) => return Err(ModalError::from_status(action, &status)),
-            }
-        }
-    }
-
-    /// Forgets a refused token if it is about to end; else the same one is tried once more.
-    async fn renew(&self, jwt: &str) {
-        let soon = SystemTime::now() + LEAST_LIFE;
-        if auth::expiry(jwt).is_none_or(|exp| exp < soon) {
-            self.router.inner.lock().await.access = None;
-        }
-    }
-
-    /// Task, token and channel, from what the creation gave or asked for now.
-    async fn way(&self, action: &str) -> Result<Way, ModalError> {
-        let mut inner = self.router.inner.lock().await;
-        let task = match &inner.task {
-            Some(task) => task.clone(),
-            None => {
-                let found = loop {
-                    if let Some(task) = self.task().await? {
-                        break task;
-                    }
-                    // As Modal's clients poll while a container is being placed.
-                    sleep(Duration::from_millis(500)).await;
-                };
-                inner.task.insert(found).clone()
-            }
-        };
-        let access = match &inner.access {
-            Some(access) => access.clone(),
-            None => {
-                let request =
-                    SandboxGetCommandRouterAccessRequest { target: Some(Target::SandboxId(inner.sandbox.to_string())) };
-                let what = "reach the sandbox";
-                let answer = self
-                    .modal
-                    .call(what, SHORT, request, |mut c, r| {
-                        Box::pin(async move { c.sandbox_get_command_router_access(r).await })
-                    })
-                    .await
-                    .map_err(|mut error| {
-                        if error.kind == ErrorKind::Conflict {
-                            error.kind = ErrorKind::NotFound;
-                        }
-                        error
-                    })?;
-                inner.access.insert(CommandRouterAccess { jwt: answer.jwt, url: answer.url }).clone()
-            }
-        };
-        let channel = match &inner.channel {
-            Some(open) => open.clone(),
-            None => {
-                let open = channel(&access.url, CONNECT).map_err(|e| ModalError::new(ErrorKind::Other, action, e))?;
-                inner.channel.insert(open).clone()
-            }
-        };
-        let client = TaskCommandRouterClient::new(channel)
-            .max_decoding_message_size(MAX_MESSAGE)
-            .max_encoding_message_size(MAX_MESSAGE);
-        Ok(Way { client, jwt: access.jwt, task })
-    }
-}
-
-fn router_headers(to: &mut MetadataMap, jwt: &str) {
-    put(to, "authorization", &format!("Bearer {jwt}"));
-}
-
-/// Whose output is read.
-#[derive(Debug, Clone, Copy)]
-enum Source {
-    /// A command's.
-    Exec(ExecId),
-    /// The sandbox's first command's.
-    First,
-}
-
-type Pieces = BoxStream<'static, Result<Bytes, Status>>;
-
-/// Where reading output is.
-struct Reading {
-    sandbox: Sandbox,
-    source: Source,
-    fd: StdioFd,
-    offset: u64,
-    breaks: u32,
-    renewed: bool,
-    stream: Option<Pieces>,
-}
-
-impl Reading {
-    fn stream(
-        sandbox: &Sandbox,
-        source: Source,
-        fd: StdioFd,
-        offset: u64,
-    ) -> impl Stream<Item = Result<Bytes, ModalError>> + Send + use<> {
-        let sandbox = sandbox.clone();
-        let reading = Self { sandbox, source, fd, offset, breaks: 0, renewed: false, stream: None };
-        futures::stream::try_unfold(reading, async |mut reading| {
-            Ok(reading.next().await?.map(|bytes| (bytes, reading)))
-        })
-    }
-
-    async fn open(&mut self, way: Way) -> Result<Pieces, Status> {
-        let mut client = way.client;
-        let (task_id, offset) = (way.task, self.offset);
-        match self.source {
-            Source::Exec(id) => {
-                let file_descriptor = match self.fd {
-                    StdioFd::Out => TaskExecStdioFileDescriptor::Stdout.into(),
-                    StdioFd::Err => TaskExecStdioFileDescriptor::Stderr.into(),
-                };
-                let exec_id = id.to_string();
-                let mut request = Request::new(TaskExecStdioReadRequest { task_id, exec_id, offset, file_descriptor });
-                router_headers(request.metadata_mut(), &way.jwt);
-                Ok(client.task_exec_stdio_read(request).await?.into_inner().map_ok(|piece| piece.data).boxed())
-            }
-            Source::First => {
-                let file_descriptor = match self.fd {
-                    StdioFd::Out => SandboxStdioFileDescriptor::Stdout.into(),
-                    StdioFd::Err => SandboxStdioFileDescriptor::Stderr.into(),
-                };
-                let mut request = Request::new(SandboxStdioReadV2Request { task_id, offset, file_descriptor });
-                router_headers(request.metadata_mut(), &way.jwt);
-                Ok(client.sandbox_stdio_read_v2(request).await?.into_inner().map_ok(|piece| piece.data).boxed())
-            }
-        }
-    }
-
-    async fn next(&mut self) -> Result<Option<Bytes>, ModalError> {
-        let action = match self.source {
-            Source::Exec(_) => "read the command's output",
-            Source::First => "read the sandbox's output",
-        };
-        loop {
-            let outcome = match &mut self.stream {
-                Some(stream) => stream.try_next().await,
-                None => {
-                    let way = self.sandbox.way(action).await?;
-                    let jwt = way.jwt.clone();
-                    match self.open(way).await {
-                        Ok(stream) => {
-                            self.stream = Some(stream);
-                            continue;
-                        }
-                        Err(status) if status.code() == Code::Unauthenticated && !self.renewed => {
-                            self.renewed = true;
-                            self.sandbox.renew(&jwt).await;
-                            continue;
-                        }
-                        Err(status) => Err(status),
-                    }
-                }
-            };
-            match outcome {
-                Ok(Some(data)) => {
-                    self.offset += data.len() as u64;
-                    (self.breaks, self.renewed) = (0, false);
-                    if !data.is_empty() {
-                        return Ok(Some(data));
-                    }
-                }
-                Ok(None) => return Ok(None),
-                Err(status) => {
-                    self.stream = None;
-                    self.breaks += 1;
-                    if !is_transient(status.code()) || self.breaks > MAX_BREAKS {
-                        return Err(ModalError::from_status(action, &status));
-                    }
-                    sleep(Duration::from_millis(10) * 2_u32.pow(self.breaks)).await;
-                }
-            }
-        }
-    }
-}
-
-impl Sandbox {
-    /// What its first command writes, both streams as they come: until its end with `follow`, else what is there now.
-    pub fn logs(&self, follow: bool) -> impl Stream<Item = Result<Bytes, ModalError>> + Send + use<> {
-        let out = Reading::stream(self, Source::First, StdioFd::Out, 0).boxed();
-        let err = Reading::stream(self, Source::First, StdioFd::Err, 0).boxed();
-        futures::stream::unfold(futures::stream::select(out, err), move |mut both| async move {
-            let next = match follow {
-                true => both.next().await,
-                // The other side doesn't say that there is nothing more yet; it only waits.
-                false => tokio::time::timeout(QUIET, both.next()).await.ok().flatten(),
-            };
-            next.map(|piece| (piece, both))
-        })
     }
 }
 

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::{
     connection::{How, Modal, SHORT},
     error::{ErrorKind, ModalError},
-    exec::Router,
     mounts::MountId,
+    router::Router,
     secrets::{SecretValues, named_source},
 };
 use crate::{
@@ -166,28 +166,13 @@ impl Modal {
         let config = &request.config;
         stage(Stage::Preparing);
         let app = self.app(&config.account_id.app()).await?;
-        let mut volumes = vec![(config.volume(), config.volume_mount_path.clone())];
-        volumes.extend(request.volumes.iter().cloned());
-        let mut volume_mounts = Vec::new();
-        for (name, path) in volumes {
-            volume_mounts.push(VolumeMount {
-                volume_id: self.volume(&name).await?,
-                mount_path: path,
-                allow_background_commits: true,
-                ..VolumeMount::default()
-            });
-        }
-        let mut secret_ids = Vec::new();
-        for name in &config.secrets {
-            secret_ids.push(self.secret(name, &[]).await?);
-        }
-        let mut buckets = Vec::new();
-        if let Some(s3) = &config.s3_config {
-            let secret = self.secret(&s3.secret_name, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]).await?;
-            buckets.push(bucket_mount(s3, secret));
-        }
-        stage(Stage::Image);
-        let image_id = self.image(&app, &config.image, &|line| stage(Stage::Log(line))).await?;
+        // None of these needs another, and each is at least one question.
+        let image = async {
+            stage(Stage::Image);
+            self.image(&app, &config.image, &|line| stage(Stage::Log(line))).await
+        };
+        let (volume_mounts, secret_ids, buckets, image_id) =
+            tokio::try_join!(self.volume_mounts(request), self.secret_ids(config), self.bucket_mounts(config), image)?;
         stage(Stage::Starting);
         let mut sources: Vec<_> = secret_ids.iter().map(|id| named_source(id)).collect();
         if !config.environment_vars.is_empty() {
@@ -201,7 +186,7 @@ impl Modal {
             timeout_secs: u32::try_from(request.timeout.as_secs()).unwrap_or(u32::MAX),
             workdir: Some(config.workdir().to_owned()),
             volume_mounts,
-            cloud_bucket_mounts: buckets,
+            cloud_bucket_mounts: buckets.into_iter().collect(),
             name: Some(request.name.clone()),
             resources: Some(Resources { gpu_config: Some(GpuConfig::default()), ..Resources::default() }),
             open_ports_oneof: Some(OpenPortsOneof::OpenPorts(PortSpecs::default())),
@@ -225,6 +210,29 @@ impl Modal {
         let id = sandbox_id(&answer.sandbox_id, action)?;
         let router = Router::new(&id, Some(answer.task_id).filter(|t| !t.is_empty()), answer.command_router_access);
         Ok(Sandbox { modal: self.clone(), router, id })
+    }
+
+    async fn volume_mounts(&self, request: &CreateRequest) -> Result<Vec<VolumeMount>, ModalError> {
+        let workspace = (request.config.volume(), request.config.volume_mount_path.clone());
+        let mounts = std::iter::once(&workspace).chain(&request.volumes).map(async |(name, path)| {
+            Ok(VolumeMount {
+                volume_id: self.volume(name).await?,
+                mount_path: path.clone(),
+                allow_background_commits: true,
+                ..VolumeMount::default()
+            })
+        });
+        futures::future::try_join_all(mounts).await
+    }
+
+    async fn secret_ids(&self, config: &SandboxConfig) -> Result<Vec<String>, ModalError> {
+        futures::future::try_join_all(config.secrets.iter().map(|name| self.secret(name, &[]))).await
+    }
+
+    async fn bucket_mounts(&self, config: &SandboxConfig) -> Result<Option<CloudBucketMount>, ModalError> {
+        let Some(s3) = &config.s3_config else { return Ok(None) };
+        let secret = self.secret(&s3.secret_name, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]).await?;
+        Ok(Some(bucket_mount(s3, secret)))
     }
 
     /// A sandbox that exists, by its id; nothing is asked yet.

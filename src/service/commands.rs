@@ -16,7 +16,7 @@ use crate::{
         event::Progress,
     },
     core::{ClaudeExecConfig, RequestId, Untrusted},
-    store::{CommandRow, Pace, StoreError},
+    store::{CommandRow, Pace, SandboxRow, StoreError},
 };
 
 /// What a command gave: its document, and what else happened by it.
@@ -24,12 +24,19 @@ use crate::{
 pub(super) struct Outcome {
     result: Value,
     events: Vec<EventBody>,
+    /// A row that changes with the command's end: both or none are stored, by one flush of the disk.
+    sandbox: Option<SandboxRow>,
 }
 
 impl Outcome {
     pub(super) fn of<T: serde::Serialize>(document: &T) -> Result<Self, ApiError> {
         let result = serde_json::to_value(document).map_err(|e| ApiError::failed(format!("its result: {e}")))?;
-        Ok(Self { result, events: Vec::new() })
+        Ok(Self { result, events: Vec::new(), sandbox: None })
+    }
+
+    pub(super) fn with_row(mut self, row: SandboxRow) -> Self {
+        self.sandbox = Some(row);
+        self
     }
 
     pub(super) fn with(mut self, events: Vec<EventBody>) -> Self {
@@ -114,8 +121,19 @@ impl Inner {
         request: CommandRequest,
     ) -> Result<CommandAnswer, ApiError> {
         let accepted = request.clone();
-        let known: Result<Option<CommandRow>, StoreError> =
-            self.store.write(Pace::Now, move |tx| Box::pin(async move { tx.accept_command(&accepted).await })).await;
+        let known: Result<Option<CommandRow>, StoreError> = self
+            .store
+            .write(Pace::Now, move |tx| {
+                Box::pin(async move {
+                    let known = tx.accept_command(&accepted).await?;
+                    if known.is_none() {
+                        // It is, as soon as this is stored: one flush for both.
+                        tx.begin_command(&accepted).await?;
+                    }
+                    Ok(known)
+                })
+            })
+            .await;
         if let Some(row) = known? {
             if row.request != request {
                 return Err(ApiError::conflict(format!(
@@ -133,7 +151,7 @@ impl Inner {
             result: Value::Null,
             error: None,
         };
-        self.begin(client, request, 0);
+        self.begin(client, request, 1);
         Ok(answer)
     }
 
@@ -154,13 +172,19 @@ impl Inner {
         for id in self.store.unfinished_commands().await? {
             if let Some(row) = self.store.command(id).await? {
                 tracing::info!(request = %id, kind = row.answer.kind, "taking up");
-                self.begin(Arc::default(), row.request, row.attempts);
+                let begun = row.request.clone();
+                self.store
+                    .write::<_, StoreError, _>(Pace::Now, move |tx| {
+                        Box::pin(async move { tx.begin_command(&begun).await })
+                    })
+                    .await?;
+                self.begin(Arc::default(), row.request, row.attempts + 1);
             }
         }
         Ok(())
     }
 
-    /// Does a command in a task of its own.
+    /// Does a command, whose row says so, in a task of its own.
     fn begin(self: &Arc<Self>, client: Arc<ClientEnv>, request: CommandRequest, attempts: u64) {
         let id = request.request_id;
         let Some(cancel) = self.running.begin(id) else { return };
@@ -169,7 +193,7 @@ impl Inner {
             let progress = Progress { request_id: id, step: Untrusted::new(step), done, total };
             bus.live(&account, Live::Progress(progress));
         };
-        let run = Run { request_id: id, attempts: attempts + 1, cancel, progress: Arc::new(progress) };
+        let run = Run { request_id: id, attempts, cancel, progress: Arc::new(progress) };
         let inner = self.clone();
         self.spawn(async move {
             if let Err(error) = inner.run_to_end(&client, &request, &run).await {
@@ -185,10 +209,6 @@ impl Inner {
         request: &CommandRequest,
         run: &Run,
     ) -> Result<(), StoreError> {
-        let begun = request.clone();
-        self.store
-            .write::<_, StoreError, _>(Pace::Now, move |tx| Box::pin(async move { tx.begin_command(&begun).await }))
-            .await?;
         let outcome = self.perform(client, request, run).await;
         if let Err(error) = &outcome {
             tracing::info!(request = %run.request_id, kind = request.command.kind(), %error, "a command failed");
@@ -199,6 +219,9 @@ impl Inner {
                 Box::pin(async move {
                     let outcome = match outcome {
                         Ok(outcome) => {
+                            if let Some(row) = &outcome.sandbox {
+                                tx.change_sandbox(row).await?;
+                            }
                             for event in outcome.events {
                                 tx.append_event(&request.account, request.profile, event).await?;
                             }

@@ -1,7 +1,9 @@
 //! Ids of commands, names of sandboxes, one turn at a time.
 
+use serde_json::json;
+
 use crate::{
-    fails, items, new_id, open_gate, place,
+    fails, items, new_id, open_gate, place, post,
     program::{Place, Running},
 };
 
@@ -22,8 +24,15 @@ fn the_same_id_does_a_command_once_and_tells_its_result_again() {
     }
     let said = fails(&place, &["--request-id", &exec, "sandbox", "exec", "heron", "--", "true"]);
     assert!(said.contains("used for another command"), "{said}");
-    let said = fails(&place, &["sandbox", "create", "--name", "egret", "--request-id", &create]);
-    assert!(said.contains("used for another command"), "{said}");
+    let said = fails(&place, &["chat", "heron", "hello", "--request-id", &create]);
+    assert!(said.contains("was used for"), "{said}");
+    // The shell tells the result of a known id and sends nothing; another client may send anything.
+    let other = json!({
+        "request_id": create, "account": "default", "profile": "local", "kind": "sandbox_terminate",
+        "body": {"sandbox": "heron", "save": false},
+    });
+    let said = post(&place, "/v1/commands", &other);
+    assert!(said.starts_with("HTTP/1.1 409") && said.contains("used for another command"), "{said}");
 
     // All but the last few spools go, and who asks for one that is gone is told how it ended.
     for _ in 0..10 {

@@ -14,7 +14,12 @@ mod ids;
 mod program;
 mod take_up;
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    io::{Read, Write},
+    os::unix::{fs::PermissionsExt, net::UnixStream},
+    path::Path,
+};
 
 use program::{Place, text};
 
@@ -47,6 +52,17 @@ fn fails(place: &Place, args: &[&str]) -> String {
 fn items(place: &Place, kind: &str) -> usize {
     let items = place.json(&["chat", "heron", "--show"]);
     items.as_array().unwrap().iter().filter(|item| item["type"] == kind).count()
+}
+
+/// The server's whole answer to a request of a client of another kind.
+fn post(place: &Place, path: &str, body: &serde_json::Value) -> String {
+    let socket = place.json(&["serve", "status"])["socket"].as_str().unwrap().to_owned();
+    let (mut stream, body) = (UnixStream::connect(socket).unwrap(), body.to_string());
+    let head = "host: sandbank\r\nconnection: close\r\ncontent-type: application/json";
+    write!(stream, "POST {path} HTTP/1.1\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 fn new_id() -> String {

@@ -64,6 +64,12 @@ pub(super) struct Started {
 /// faster than that fills no memory.
 const HELD: usize = 32 << 20;
 
+/// How the CLI ended.
+struct End {
+    code: Option<i32>,
+    reason: Option<String>,
+}
+
 /// How far stopping is.
 enum Stop {
     No,
@@ -159,7 +165,7 @@ impl Started {
                 }
             }
             if self.commit.is_none() && !self.gathered.is_empty() {
-                self.commit = Some(self.store(Pace::Grouped));
+                self.commit = Some(self.store(Pace::Grouped, None));
             }
         }
     }
@@ -207,8 +213,8 @@ impl Started {
         self.gathered.offset = batch.offset;
     }
 
-    /// Begins to store what was gathered.
-    fn store(&mut self, pace: Pace) -> BoxFuture<'static, Result<u64, StoreError>> {
+    /// Begins to store what was gathered, and with it the end if this is it.
+    fn store(&mut self, pace: Pace, end: Option<End>) -> BoxFuture<'static, Result<u64, StoreError>> {
         let next = Batch { offset: self.gathered.offset, ..Batch::default() };
         let batch = std::mem::replace(&mut self.gathered, next);
         self.held = 0;
@@ -239,6 +245,9 @@ impl Started {
                         }
                         tx.put_conversation(&conversation).await?;
                         tx.exec_committed(row.exec_id, batch.offset).await?;
+                        if let Some(End { code, reason }) = end {
+                            tx.exec_ended(row.exec_id, code, reason.as_deref()).await?;
+                        }
                         Ok(batch.offset)
                     })
                 })
@@ -284,8 +293,7 @@ impl Started {
             let body = ItemBody::Notice { level, text: sentence.as_str().into() };
             self.gathered.items.push(Item { key, parent: None, timestamp: None, body });
         }
-        self.store(Pace::Now).await?;
-        self.close(code, why.as_ref().map(|e| e.message.clone())).await?;
+        self.close(End { code, reason: why.as_ref().map(|e| e.message.clone()) }).await?;
         if let Some(missing) = self.missing.take().filter(|_| code.is_none() && self.turn.row.committed == 0) {
             return Err(ApiError::not_configured(missing)
                 .hint("the server that knew your key ended before the turn was started; send the prompt again"));
@@ -315,16 +323,9 @@ impl Started {
         }
     }
 
-    async fn close(&mut self, code: Option<i32>, reason: Option<String>) -> Result<(), StoreError> {
-        let id = self.turn.row.exec_id;
-        self.turn
-            .inner
-            .store
-            .write::<_, StoreError, _>(Pace::Now, move |tx| {
-                Box::pin(async move { tx.exec_ended(id, code, reason.as_deref()).await })
-            })
-            .await?;
-        self.turn.inner.spools.ended(&self.turn.row.sandbox_id, id);
+    async fn close(&mut self, end: End) -> Result<(), StoreError> {
+        self.store(Pace::Now, Some(end)).await?;
+        self.turn.inner.spools.ended(&self.turn.row.sandbox_id, self.turn.row.exec_id);
         Ok(())
     }
 
@@ -333,8 +334,7 @@ impl Started {
         let key = format!("{}/ending", self.turn.row.exec_id);
         let body = ItemBody::Notice { level: Level::Error, text: error.message.as_str().into() };
         self.gathered.items.push(Item { key, parent: None, timestamp: None, body });
-        self.store(Pace::Now).await?;
-        self.close(None, Some(error.message.clone())).await?;
+        self.close(End { code: None, reason: Some(error.message.clone()) }).await?;
         Err(error)
     }
 }
