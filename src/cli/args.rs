@@ -72,19 +72,19 @@ pub(super) struct Global {
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub json: bool,
     /// Where: `local` (this machine) or `modal` [env: SANDBANK_PROFILE]
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "NAME", hide_short_help = true)]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "NAME")]
     pub profile: Option<Profile>,
     /// Whose things [env: SANDBANK_ACCOUNT] [default: default]
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "NAME", hide_short_help = true)]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "NAME")]
     pub account: Option<AccountId>,
     /// Configuration file [env: SANDBANK_CONFIG]
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "FILE", hide_short_help = true)]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Folder of everything that is kept [env: SANDBANK_DATA_DIR]
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "DIR", hide_short_help = true)]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Id of the command; given again, only its result is told
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "UUID", hide_short_help = true)]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "UUID")]
     pub request_id: Option<RequestId>,
 }
 

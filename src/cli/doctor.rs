@@ -26,7 +26,7 @@ fn print(report: &Doctor) -> io::Result<()> {
         let (name, detail) = (sanitize_line(&check.name), sanitize_line(&check.detail));
         out::line(format_args!("{mark:<5}  {name:<width$}  {detail}"))?;
         if !check.ok && !check.remedy.is_empty() {
-            out::line(format_args!("{:<5}  {:<width$}  {}", "", "", sanitize_line(&check.remedy)))?;
+            out::line(format_args!("       {}", sanitize_line(&check.remedy)))?;
         }
     }
     Ok(())

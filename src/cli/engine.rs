@@ -26,8 +26,8 @@ async fn status(context: &Context) -> Result<(), Failure> {
     }
     let text = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
     out::line(format_args!("the engine {} runs in process {}", text(version), text(pid.map(|pid| pid.to_string()))))?;
-    out::line(format_args!("Modal  {}", text(modal_url)))?;
-    Ok(out::line(format_args!("S3     {}", text(s3_url)))?)
+    out::field("Modal", &text(modal_url))?;
+    Ok(out::field("S3", &text(s3_url))?)
 }
 
 async fn env(context: &Context) -> Result<(), Failure> {

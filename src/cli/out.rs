@@ -7,9 +7,16 @@ use std::{
 
 use serde::Serialize;
 
+use crate::core::text::sanitize_line;
+
 /// A line of what was asked for.
 pub(super) fn line(text: impl fmt::Display) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
+}
+
+/// A name and its value, which may come from outside; values stand under one another.
+pub(super) fn field(name: &str, value: &str) -> io::Result<()> {
+    line(format_args!("{name:<11}{}", sanitize_line(value)))
 }
 
 /// Text or bytes as they are, at once.

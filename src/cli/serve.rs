@@ -56,8 +56,8 @@ pub(super) async fn tell(context: &Context, command: ServeCommand) -> Result<(),
     }
     let (Some(pid), Some(version)) = (status.pid, status.version) else { return Ok(out::line("no server runs")?) };
     out::line(format_args!("the server {version} runs in process {pid}"))?;
-    out::line(format_args!("data    {}", context.data.path().display()))?;
-    status.socket.map_or(Ok(()), |socket| Ok(out::line(format_args!("socket  {}", socket.display()))?))
+    out::field("data dir", &context.data.path().display().to_string())?;
+    status.socket.map_or(Ok(()), |socket| Ok(out::field("socket", &socket.display().to_string())?))
 }
 
 fn not_running() -> ServerStatus {

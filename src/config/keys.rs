@@ -30,9 +30,13 @@ impl ClaudeKeys {
 
     /// What to say when it has none.
     pub fn missing() -> String {
-        "no key for Claude: set ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN or AWS_BEARER_TOKEN_BEDROCK in the \
-         environment, or [claude] api_key, oauth_token or bedrock_api_key in the configuration"
-            .to_owned()
+        format!("no key for Claude: {}", Self::remedy())
+    }
+
+    /// Where a key can be put.
+    pub fn remedy() -> &'static str {
+        "set ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN or AWS_BEARER_TOKEN_BEDROCK in the environment, or [claude] \
+         api_key, oauth_token or bedrock_api_key in the configuration"
     }
 
     fn put(&mut self, name: &str, value: SecretString, source: String) {

@@ -27,20 +27,20 @@ fn the_example_shows_every_key_with_its_default() {
     assert_eq!(shown(&example), shown(&Config::default()));
     assert_eq!(shown(&parse(EXAMPLE, Path::new("e")).unwrap()), shown(&Config::default()));
 
-    let text = uncommented();
-    let table: toml::Table = text.parse().unwrap();
+    let text: toml::Table = uncommented().parse().unwrap();
     let mut missing = Vec::new();
-    let defaults = shown(&Config::default());
-    for (section, value) in defaults.as_object().unwrap() {
-        match (value.as_object(), table.get(section)) {
-            (Some(keys), Some(toml::Value::Table(there))) => {
-                missing.extend(keys.keys().filter(|k| !there.contains_key(*k)).map(|k| format!("{section}.{k}")));
-            }
-            (None, Some(_)) => {}
-            _ => missing.push(section.clone()),
+    unexplained("", &shown(&Config::default()), &toml::Value::Table(text), &mut missing);
+    assert_eq!(missing, Vec::<String>::new(), "keys that config.example.toml does not explain");
+}
+
+/// Collects the keys of `settings`, tables within tables too, that `example` has not.
+fn unexplained(table: &str, settings: &serde_json::Value, example: &toml::Value, missing: &mut Vec<String>) {
+    for (key, value) in settings.as_object().into_iter().flatten() {
+        match example.get(key) {
+            Some(there) => unexplained(&format!("{table}{key}."), value, there, missing),
+            None => missing.push(format!("{table}{key}")),
         }
     }
-    assert_eq!(missing, Vec::<String>::new(), "keys that config.example.toml does not explain");
 }
 
 #[rstest::rstest]

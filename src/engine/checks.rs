@@ -47,7 +47,8 @@ fn all(settings: &Settings) -> Vec<Check> {
         Check::new("sandboxes", jail::available().map(|()| "namespaces can be made".to_owned()).map_err(remedy_within)),
         Check::new("ids", ids()),
         Check::new("merged /usr", merged_usr()),
-        Check::new("limits", Ok(limits.describe().to_owned())),
+        Check::new("limits", Ok(format!("{}; disk is not: {DISK}", limits.describe()))),
+        Check::new("the engine's program", own_program()),
         Check::new(
             "engine's folder",
             file_system(&settings.dir)
@@ -79,6 +80,21 @@ fn ids() -> Result<String, (String, String)> {
     } else {
         "one id: `chown` in a sandbox pretends to work (the package uidmap gives a range)".to_owned()
     })
+}
+
+/// What is said of disk, whatever limits the rest.
+const DISK: &str = "a sandbox can fill the data dir's file system (give it one of its own where that matters)";
+
+/// Where the sandbox's root is the engine's own user, a kernel without Landlock leaves it a way to the engine's program.
+fn own_program() -> Result<String, (String, String)> {
+    if jail::only_own_programs() {
+        return Ok("sandboxes can't run it: Landlock is in force".to_owned());
+    }
+    if rustix::process::getuid().is_root() {
+        return Ok("belongs to no id of a sandbox".to_owned());
+    }
+    let remedy = "boot a kernel from 5.19 on with landlock among its `lsm=`, or let another user own sandbank's file";
+    Err(("a sandbox could change this program's mode: the kernel has no Landlock".to_owned(), remedy.to_owned()))
 }
 
 fn merged_usr() -> Result<String, (String, String)> {

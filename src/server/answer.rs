@@ -9,7 +9,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::routes::App;
+use super::app::App;
 use crate::api::{ApiError, CLIENT_HEADER, ErrorBody, ErrorCode};
 
 /// An error on its way to a client.

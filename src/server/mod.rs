@@ -7,6 +7,7 @@
 mod activity;
 mod announce;
 mod answer;
+mod app;
 mod listen;
 mod lock;
 mod routes;
@@ -26,7 +27,7 @@ use crate::{
 
 use self::{
     announce::{Announce, Announcing},
-    routes::Shared,
+    app::Shared,
 };
 
 /// What a server is started with.

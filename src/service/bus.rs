@@ -22,6 +22,9 @@ use crate::{
 /// cursor and reads from the store, which holds nobody up.
 const BEHIND: usize = 1024;
 
+/// Open blocks that an account's followers are told of at most; Claude has a few.
+const BLOCKS: usize = 512;
+
 /// Events that are read from the store at once.
 const PAGE: u32 = 256;
 
@@ -92,6 +95,10 @@ impl Bus {
         self.with(account, |channel| {
             let delta = match change {
                 Change::Begun(block) => {
+                    // A program that begins and ends blocks and never says their lines.
+                    if channel.open.len() >= BLOCKS {
+                        return;
+                    }
                     let block = OpenBlock {
                         conversation,
                         item: block.item,

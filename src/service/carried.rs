@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn loader_and_linked_libraries_are_found_once_and_nothing_else() {
         let maps = "\
-55e0-55e1 r-xp 00000000 08:01 1 /work/target/debug/sandbank
+55e0-55e1 r-xp 00000000 08:01 1 /opt/target/debug/sandbank
 7f00-7f01 r--p 00000000 08:01 2 /usr/lib/x86_64-linux-gnu/libc.so.6
 7f01-7f02 r-xp 00000000 08:01 2 /usr/lib/x86_64-linux-gnu/libc.so.6
 7f03-7f04 r-xp 00000000 08:01 3 /usr/lib/x86_64-linux-gnu/libnss_dns.so.2

@@ -78,7 +78,7 @@ impl Inner {
     async fn sign_in(&self, client: &ClientEnv) -> DoctorCheck {
         let keys = match self.keys(client).await {
             Ok(keys) if keys.can_sign_in() => keys,
-            Ok(_) => return bad("key for claude", "there is none", ClaudeKeys::missing()),
+            Ok(_) => return bad("key for claude", "there is none", ClaudeKeys::remedy()),
             Err(error) => return failed("key for claude", error),
         };
         let mut told = Vec::new();

@@ -36,9 +36,15 @@ use super::{
     clock::StoreClock,
     error::{ErrorKind, StorageError},
     manifest::Head,
-    presign::{Signer, escaped},
+    presign::Signer,
 };
-use crate::config::S3Access;
+use crate::{
+    config::S3Access,
+    inside::mover::{
+        http::{Fault, Hope, Http, repeat},
+        words::Request,
+    },
+};
 
 /// S3 answers the longest of our requests, a copy of 5 GB, within a minute or so.
 const ATTEMPT: Duration = Duration::from_secs(120);
@@ -88,6 +94,7 @@ struct Inner {
     /// Where its objects are: scheme, host, and the bucket if it stands in the path.
     base: String,
     clock: StoreClock,
+    http: Http,
     /// Headers of manifests by key and ETag, which never change.
     heads: Mutex<HashMap<(String, String), Head>>,
 }
@@ -205,6 +212,7 @@ impl Bucket {
                 region,
                 base: endpoint.url().trim_end_matches('/').to_owned(),
                 clock,
+                http: Http::default(),
                 heads: Mutex::default(),
             }),
         })
@@ -230,6 +238,7 @@ impl Bucket {
                 StorageError::new(ErrorKind::NotConfigured, "sign URLs", "there are no keys for the store")
             })?;
         Ok(Signer {
+            bucket: self.inner.name.clone(),
             base: self.inner.base.clone(),
             region: self.inner.region.clone(),
             credentials,
@@ -325,22 +334,22 @@ impl Bucket {
         delete.send().await.map(drop).map_err(|e| StorageError::from_sdk(action, &e))
     }
 
-    /// Copies an object inside the bucket, if it is still the one with this ETag.
+    /// Copies an object inside the bucket, by a request of [`Signer::copy`]. A version has thousands of copies, and
+    /// the SDK's own work for one takes longer than the store's.
     ///
     /// # Errors
-    /// It is gone or another one ([`ErrorKind::NotFound`], [`ErrorKind::Exists`]), or the request's.
-    pub async fn copy(&self, action: &str, from: &str, etag: &str, to: &str) -> Result<(), StorageError> {
-        self.inner
-            .client
-            .copy_object()
-            .bucket(self.name())
-            .copy_source(format!("{}/{}", self.name(), escaped(from)))
-            .copy_source_if_match(etag)
-            .key(to)
-            .send()
-            .await
-            .map(drop)
-            .map_err(|e| StorageError::from_sdk(action, &e))
+    /// It is gone or another one ([`ErrorKind::Exists`], [`ErrorKind::Unsupported`]), or the request's.
+    pub async fn copy(&self, action: &str, request: &Request) -> Result<(), StorageError> {
+        repeat(|| self.inner.http.copy(request)).await.map_err(|Fault { hope, reason }| {
+            let kind = match hope {
+                Hope::Exists => ErrorKind::Exists,
+                Hope::Refused => ErrorKind::Unsupported,
+                Hope::NewUrl => ErrorKind::Denied,
+                Hope::Repeat => ErrorKind::Unavailable,
+                Hope::None => ErrorKind::Other,
+            };
+            StorageError::new(kind, action, reason)
+        })
     }
 
     /// One page of what begins with a prefix; of one folder only when `flat`.

@@ -40,6 +40,7 @@ const LENGTH: &str = "content-length";
 
 /// Makes URLs. Made for one moment: ask the bucket for another after a minute.
 pub struct Signer {
+    pub(super) bucket: String,
     pub(super) base: String,
     pub(super) region: String,
     pub(super) credentials: Credentials,
@@ -73,6 +74,15 @@ impl Signer {
     /// Keys that can't sign.
     pub fn put(&self, key: &str, size: u64, digest: &Digest) -> Result<Request, StorageError> {
         self.sized(key, "", size, digest, &[(ONCE, "*")])
+    }
+
+    /// To copy an object of the same bucket, if it is still the one with this ETag.
+    ///
+    /// # Errors
+    /// Keys that can't sign.
+    pub fn copy(&self, from: &str, etag: &str, to: &str) -> Result<Request, StorageError> {
+        let source = format!("{}/{}", self.bucket, escaped(from));
+        self.sign("PUT", to, "", &[("x-amz-copy-source", &source), ("x-amz-copy-source-if-match", etag)])
     }
 
     /// To send one part of an upload.
@@ -154,6 +164,7 @@ mod tests {
 
     fn signer() -> Signer {
         Signer {
+            bucket: "bank".into(),
             base: "http://127.0.0.1:9000/bank".into(),
             region: "us-east-1".into(),
             credentials: Credentials::new("AKIA", "hunter2", None, None, "test"),

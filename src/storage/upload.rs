@@ -1,4 +1,4 @@
-//! The end of an upload in parts: an object is made of what the *store* says it has, never of what the mover says.
+//! The end of an upload: an object is what the *store* says it has, never what the mover says.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
@@ -6,7 +6,7 @@ use super::{
     bucket::Bucket,
     error::{ErrorKind, StorageError},
 };
-use crate::inside::mover::words::{Content, part_range};
+use crate::inside::mover::words::{Content, Digest, part_range};
 
 /// Makes the object, if all its parts are there and are those that the file has.
 ///
@@ -27,4 +27,17 @@ pub async fn complete(bucket: &Bucket, key: &str, upload: &str, content: &Conten
         return Err(StorageError::new(ErrorKind::Damaged, action, format!("{key:?} is not there in all its parts")));
     }
     bucket.complete_upload(action, key, upload, parts).await
+}
+
+/// Whether an object is right; if not it is deleted. Nobody has read it: its version is not published.
+///
+/// # Errors
+/// The requests'.
+pub async fn right_or_away(bucket: &Bucket, key: &str, size: u64, digest: &Digest) -> Result<bool, StorageError> {
+    let action = "look at a file that was sent";
+    match bucket.holds(action, key, size, &digest.0).await? {
+        Some(true) => Ok(true),
+        Some(false) => bucket.delete(action, key).await.map(|()| false),
+        None => Ok(false),
+    }
 }

@@ -193,24 +193,15 @@ async fn a_link_into_proc_is_not_followed() {
 #[tokio::test]
 async fn a_tmp_that_an_image_made_a_link_changes_no_folder_of_the_host() {
     let place = Place::new();
-    let target = place.path("outside");
-    fs::set_permissions(&target, fs::Permissions::from_mode(0o700)).unwrap();
-    let mut there = place.path("base");
-    for name in Path::new(target.to_str().unwrap().trim_start_matches('/')) {
-        there.push(name);
-        make_dir(&place.ids, &there).unwrap();
-    }
-    // The base has no /tmp: it is made where it is missing.
-    let tmp = place.path("base/tmp");
-    if tmp.is_dir() {
-        fs::rename(&tmp, place.path("base/real-tmp")).unwrap();
-        symlink(format!("real-{}", target.display().to_string().trim_start_matches('/')), &tmp).unwrap();
-    } else {
-        symlink(&target, &tmp).unwrap();
-    }
-    let _sandbox = place.start("a").await;
-    let mode = fs::metadata(&target).unwrap().permissions().mode() & 0o7777;
+    // Not below the host's /tmp, which is covered while the root is made.
+    let folder = tempfile::Builder::new().prefix("sandbank-isolation-").tempdir_in("/var/tmp").unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    make_dir(&place.ids, &place.path("base").join(folder.path().strip_prefix("/").unwrap())).unwrap();
+    symlink(folder.path(), place.path("base/tmp")).unwrap();
+    let sandbox = place.start("a").await;
+    let mode = fs::metadata(folder.path()).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode, 0o700, "the host's folder has mode {mode:o}");
+    assert_eq!(sandbox.ok("ls -A /tmp/ | wc -l").await.trim(), "0");
 }
 
 #[tokio::test]
@@ -220,16 +211,14 @@ async fn the_engines_own_program_cant_be_run_and_so_not_be_changed() {
     }
     let place = Place::new();
     let sandbox = place.start("a").await;
-    sandbox.ok("printf '#!/proc/self/exe\\n' > /root/trick && chmod 755 /root/trick").await;
-    for program in ["/root/trick", "/proc/self/exe"] {
+    sandbox.ok("printf '#!/proc/self/exe\\n' > /tmp/trick && chmod 755 /tmp/trick").await;
+    for program in ["/tmp/trick", "/proc/self/exe"] {
         let exec = command(&[program]);
         sandbox.handle.exec(&exec).await.unwrap();
         let done = sandbox.done(&exec.exec_id).await;
         assert_eq!(done.end, ExecEnd::Code(126), "{program}: {done:?}");
     }
     // What programs do all day goes on: folders change places, files without a name are run.
-    sandbox
-        .ok("mkdir -p /root/a/b /root/c && touch /root/a/b/f && mv /root/a/b /root/c && ln /root/c/b/f /root/a/g")
-        .await;
+    sandbox.ok("mkdir -p /tmp/a/b /tmp/c && touch /tmp/a/b/f && mv /tmp/a/b /tmp/c && ln /tmp/c/b/f /tmp/a/g").await;
     sandbox.ok("cp /bin/true /dev/shm/t && /dev/shm/t && cp /bin/true /run/t && /run/t").await;
 }

@@ -13,6 +13,13 @@ fn fails(place: &Place, args: &[&str], code: i32) -> String {
     said
 }
 
+/// Gives a place a configuration.
+fn configure(place: &mut Place, text: &str) {
+    let file = place.data().with_file_name("config.toml");
+    fs::write(&file, text).unwrap();
+    place.env("SANDBANK_CONFIG", file.to_str().unwrap());
+}
+
 #[test]
 fn a_data_dir_that_others_can_enter_is_refused_with_the_remedy() {
     let place = Place::new();
@@ -33,14 +40,13 @@ fn a_data_dir_that_cant_be_made_is_named() {
 #[test]
 fn a_broken_configuration_is_told_by_line_and_key() {
     let mut place = Place::new();
-    let file = place.data().with_file_name("config.toml");
-    place.env("SANDBANK_CONFIG", file.to_str().unwrap());
     for (content, expected) in [
-        ("\nprofil = \"local\"\n", ["config.toml", "2", "profil"]),
-        ("profile = \"moon\"\n", ["config.toml", "1", "moon"]),
-        ("[engine\n", ["config.toml", "1", "engine"]),
+        ("\nprofil = \"local\"\n", ["config.toml:2", "profil", "`profile`"]),
+        ("profile = \"moon\"\n", ["config.toml:1", "profile", "`local` or `modal`"]),
+        ("[server]\nidle_secs = 0\n", ["config.toml:2", "server.idle_secs", "1 to 86400"]),
+        ("[engine\n", ["config.toml:1", "[engine", "`]`"]),
     ] {
-        fs::write(&file, content).unwrap();
+        configure(&mut place, content);
         let said = fails(&place, &["config", "check"], 3);
         for word in expected {
             assert!(said.contains(word), "{content:?}: {word:?} is missing in {said}");
@@ -48,20 +54,87 @@ fn a_broken_configuration_is_told_by_line_and_key() {
     }
 }
 
+/// What would clear the screen, set the title and ring, if a terminal got it.
+const HOSTILE: &str = "a\u{1b}[2Jb\u{1b}]0;x\u{7}\u{9b}2Jc";
+
 #[test]
 fn control_characters_in_names_are_refused_and_not_echoed() {
-    let place = Place::new();
+    let mut place = Place::new();
+    place.env("ANTHROPIC_API_KEY", "sk-ant-test-000");
+    place.json(&["sandbox", "create", "--name", "heron"]);
+    let (variable, path) = (format!("A{HOSTILE}=1"), format!("/{HOSTILE}"));
     for args in [
-        &["sandbox", "create", "--name", "a\u{1b}[2Jb"][..],
-        &["sandbox", "show", "a\u{1b}]0;x\u{7}"],
-        &["--account", "a\u{9b}b", "sandbox", "list"],
-        &["sandbox", "create", "--env", "A\u{1b}=1"],
+        &["sandbox", "create", "--name", HOSTILE][..],
+        &["sandbox", "create", "--image", HOSTILE],
+        &["sandbox", "create", "--secret", HOSTILE],
+        &["sandbox", "create", "--env", &variable],
+        &["sandbox", "create", "--workdir", &path],
+        &["sandbox", "show", HOSTILE],
+        &["sandbox", "logs", HOSTILE],
+        &["sandbox", "exec", HOSTILE, "ls"],
+        &["sandbox", "exec", "heron", "--workdir", &path, "ls"],
+        &["sandbox", "terminate", HOSTILE, "--yes"],
+        &["version", "show", HOSTILE],
+        &["version", "restore", "heron", HOSTILE, "--yes"],
+        &["version", "save", HOSTILE],
+        &["chat", HOSTILE, "hello"],
+        &["chat", "heron", "--conversation", HOSTILE, "hello"],
+        &["--account", HOSTILE, "sandbox", "list"],
+        &["--profile", HOSTILE, "sandbox", "list"],
+        &["--request-id", HOSTILE, "sandbox", "create"],
+        &["sandbox", HOSTILE],
+        &[HOSTILE],
     ] {
         let out = place.run(args);
         let said = format!("{}{}", text(&out.stdout), text(&out.stderr));
         assert!(matches!(out.status.code(), Some(2 | 4)), "{args:?}: {said}");
         assert!(!said.contains(['\u{1b}', '\u{7}', '\u{9b}']), "{args:?}: {said:?}");
     }
+    assert_eq!(place.json(&["sandbox", "list"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_note_is_kept_as_it_is_and_shown_without_what_controls_a_terminal() {
+    let place = Place::new();
+    place.json(&["sandbox", "create", "--name", "heron"]);
+    let saved = place.json(&["version", "save", "heron", "--note", HOSTILE]);
+    assert_eq!(saved["note"], HOSTILE, "what is stored and exported is the original");
+    for args in [&["version", "list"][..], &["version", "show", "latest"]] {
+        let said = place.ok(args);
+        assert!(said.contains("abc") && !said.contains(['\u{1b}', '\u{7}', '\u{9b}']), "{said:?}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_told_with_its_key() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    for key in ["modal_port", "s3_port"] {
+        let mut place = Place::new();
+        configure(&mut place, &format!("[engine]\n{key} = {port}\n"));
+        let said = fails(&place, &["engine", "env"], 1);
+        assert!(said.contains(&port.to_string()) && said.contains(key), "{said}");
+    }
+}
+
+#[test]
+fn a_wrong_token_is_told_and_not_shown() {
+    let engine = Place::new();
+    let access = engine.json(&["engine", "env"]);
+    let mut place = Place::new();
+    configure(
+        &mut place,
+        &format!(
+            "profile = \"modal\"\n[modal]\nserver_url = {}\ntoken_id = \"ak-x\"\ntoken_secret = \"as-hunter2\"\n\
+             [s3]\nbucket = \"sandbank\"\nregion = \"us-east-1\"\nendpoint_url = {}\n\
+             access_key_id = \"AKIAX\"\nsecret_access_key = \"hunter3\"\n",
+            access["MODAL_SERVER_URL"], access["AWS_ENDPOINT_URL_S3"]
+        ),
+    );
+    let said = fails(&place, &["sandbox", "list"], 3);
+    assert!(said.contains("token") && !said.contains("hunter"), "{said}");
+    let said = fails(&place, &["version", "list"], 1);
+    assert!(said.contains("access key id") && !said.contains("hunter"), "{said}");
 }
 
 #[test]

@@ -9,7 +9,10 @@
 
 mod bad_input;
 mod claude;
+mod ctrl_c;
+mod odd_claude;
 #[path = "../support/program.rs"]
 mod program;
+mod prompts;
 #[path = "../support/scripted_api.rs"]
 mod scripted_api;

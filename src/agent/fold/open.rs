@@ -12,6 +12,9 @@ use crate::{
 /// More text than this in one open block is not shown before the block is whole.
 const MAX_OPEN: usize = 2 << 20;
 
+/// Blocks that are open at once: the API writes one after the other, so this is a program that invents them.
+const MAX_BLOCKS: usize = 256;
+
 /// What is being written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -91,6 +94,9 @@ impl Open {
             Block::ToolUse { id, name, .. } => (id.clone(), OpenKind::Input, Some(name.clone()), Untrusted::default()),
             Block::ToolResult { .. } | Block::Other => return,
         };
+        if self.blocks.len() >= MAX_BLOCKS || text.raw().len() > MAX_OPEN {
+            return;
+        }
         let block = OpenBlock { item, kind, tool, text };
         self.changes.push(Change::Begun(block.clone()));
         self.blocks.insert((message.to_owned(), index), block);

@@ -2,10 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{
-    cli::{context::Context, failure::Failure, out, show},
-    core::text::sanitize_line,
-};
+use crate::cli::{context::Context, failure::Failure, out, show};
 
 pub(super) async fn run(context: &Context, name: &str) -> Result<(), Failure> {
     let detail = context.client()?.sandbox(&context.scope(), name).await?;
@@ -13,31 +10,30 @@ pub(super) async fn run(context: &Context, name: &str) -> Result<(), Failure> {
         return Ok(out::json(&detail)?);
     }
     let info = &detail.info;
-    let line = |name: &str, value: &str| out::line(format_args!("{name:<11}{}", sanitize_line(value)));
-    line("name", &info.name)?;
-    line("id", info.sandbox_id.as_str())?;
-    line("status", &info.status.to_string())?;
+    out::field("name", &info.name)?;
+    out::field("id", info.sandbox_id.as_str())?;
+    out::field("status", &info.status.to_string())?;
     if let Some(reason) = &info.reason {
-        line("reason", reason)?;
+        out::field("reason", reason)?;
     }
-    line("image", &info.image)?;
-    line("account", info.account_id.as_str())?;
-    line("place", context.profile.as_str())?;
-    line("created", &format!("{} ({} ago)", info.created_at, show::age(info.created_at, Timestamp::now())))?;
+    out::field("image", &info.image)?;
+    out::field("account", info.account_id.as_str())?;
+    out::field("place", context.profile.as_str())?;
+    out::field("created", &format!("{} ({} ago)", info.created_at, show::age(info.created_at, Timestamp::now())))?;
     if let Some(at) = info.ended_at {
-        line("ended", &at.to_string())?;
+        out::field("ended", &at.to_string())?;
     }
     let Some(config) = &detail.config else { return Ok(()) };
-    line("workspace", &config.volume_mount_path)?;
-    line("volume", &config.volume())?;
-    line("workdir", config.workdir())?;
+    out::field("workspace", &config.volume_mount_path)?;
+    out::field("volume", &config.volume())?;
+    out::field("workdir", config.workdir())?;
     for layer in &config.image.dockerfile_commands {
-        line("layer", layer)?;
+        out::field("layer", layer)?;
     }
     // Names only: people put keys into values.
     for name in config.environment_vars.keys() {
-        line("variable", name)?;
+        out::field("variable", name)?;
     }
-    config.secrets.iter().try_for_each(|name| line("secret", name))?;
+    config.secrets.iter().try_for_each(|name| out::field("secret", name))?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     cli::{context::Context, failure::Failure, out, show},
-    core::{Version, text::sanitize_line},
+    core::Version,
 };
 
 /// `version latest`: its number, so that a script can take it as it is.
@@ -22,14 +22,13 @@ pub(super) async fn run(context: &Context, name: &str) -> Result<(), Failure> {
     if context.json {
         return Ok(out::json(&v)?);
     }
-    let line = |name: &str, value: &str| out::line(format_args!("{name:<10}{}", sanitize_line(value)));
-    line("version", &v.version.to_string())?;
-    line("account", v.account_id.as_str())?;
-    line("saved", &format!("{} ({} ago)", v.created_at, show::age(v.created_at, Timestamp::now())))?;
-    line("files", &v.files.to_string())?;
-    line("size", &show::size(v.bytes))?;
+    out::field("version", &v.version.to_string())?;
+    out::field("account", v.account_id.as_str())?;
+    out::field("saved", &format!("{} ({} ago)", v.created_at, show::age(v.created_at, Timestamp::now())))?;
+    out::field("files", &v.files.to_string())?;
+    out::field("size", &show::size(v.bytes))?;
     if !remarks(&v).is_empty() {
-        line("note", &remarks(&v))?;
+        out::field("note", &remarks(&v))?;
     }
     Ok(())
 }

@@ -178,14 +178,19 @@ fn tmpfs(target: &str, options: &str) -> rustix::io::Result<()> {
 fn within(new: &OwnedFd, path: &str) -> rustix::io::Result<OwnedFd> {
     let path = path.trim_start_matches('/');
     let path = if path.is_empty() { "." } else { path };
-    openat2(
-        new,
-        path,
-        OFlags::PATH | OFlags::CLOEXEC,
-        Mode::empty(),
-        ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
-    )
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let mut left = RACES;
+    loop {
+        match openat2(new, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
+            Err(rustix::io::Errno::AGAIN) if left > 0 => left -= 1,
+            done => return done,
+        }
+    }
 }
+
+/// The kernel gives a path with `..` up when anything on the machine was renamed or mounted meanwhile (`openat2(2)`);
+/// other sandboxes that start do both, though never for so many tries in a row.
+const RACES: u32 = 1000;
 
 /// Opens a path of the new root, making what is missing: folders, and at its end a folder or an empty file.
 fn make(new: &OwnedFd, path: &str, folder: bool) -> Result<OwnedFd, String> {

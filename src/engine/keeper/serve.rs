@@ -41,8 +41,8 @@ const DISK_BYTES: u64 = 4 << 20;
 const DISK_AGE: Duration = Duration::from_secs(1);
 /// How long until a connection that could not be taken is tried again.
 const NO_DESCRIPTOR: Duration = Duration::from_millis(10);
-/// Commands that run or whose output something still holds open. Each has up to six descriptors here, and a program that
-/// hangs on to the outputs of all its commands must not use up those by which it is ended.
+/// Commands that run or whose output something still holds open. Each has up to six descriptors here, and a program
+/// that hangs on to the outputs of all its commands must not use up those by which it is ended.
 const OPEN_MAX: usize = 512;
 /// Commands with a key socket at once: all listeners travel in one answer, whose descriptors the kernel bounds.
 const KEYS_MAX: usize = FDS_MAX - 13;

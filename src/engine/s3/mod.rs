@@ -33,6 +33,8 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use rustix::fs::FlockOperation;
@@ -163,12 +165,21 @@ fn open(dir: &Path, reserve: u64) -> Result<(Index, Files), Fault> {
     Ok((index, files))
 }
 
-/// The system lets go of it when the process ends, however it ends.
+/// The system lets go of it when the process ends, however it ends. A process that its owner was just starting holds
+/// a copy until it runs its own program, so a lock that is taken is tried again for a moment.
 fn lock(dir: &Path) -> io::Result<File> {
     let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join("lock"))?;
-    rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-    Ok(lock)
+    let deadline = Instant::now() + LOCK_WAIT;
+    loop {
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
+            done => return done.map(|()| lock).map_err(Into::into),
+        }
+    }
 }
+
+/// A fork reaches its exec within milliseconds; a second covers a machine that is busy.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// The one key.
 struct Key {

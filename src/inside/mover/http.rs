@@ -26,6 +26,9 @@ const CRAWL: u64 = 50_000;
 /// Stores close idle connections after 5 seconds and more; a request on one that is being closed would be lost.
 const IDLE: Duration = Duration::from_secs(4);
 
+/// What a copy may take, as bytes on the slowest line: stores copy 5 GB, the most there is, in a minute or so.
+const COPY: u64 = CRAWL * 120;
+
 /// Most of an error's body that is read, for its code.
 const ERROR_BODY: usize = 4 << 10;
 
@@ -105,6 +108,16 @@ impl Http {
         // An answer that is read to its end leaves the connection to the next request.
         drop(answer.bytes().await);
         Ok(etag)
+    }
+
+    /// Has the store copy an object. A copy that fails late says so in the body of a good answer.
+    pub async fn copy(&self, request: &Request) -> Result<(), Fault> {
+        let builder = self.builder(Method::PUT, request, COPY)?;
+        let answer = good(builder.header(CONTENT_LENGTH, 0).send().await.map_err(Fault::http)?).await?;
+        match error_code(answer).await {
+            code if code.is_empty() => Ok(()),
+            code => Err(Fault { hope: Hope::Repeat, reason: format!("the store could not copy ({code})") }),
+        }
     }
 
     /// Asks for an object, or a range of it.

@@ -1,12 +1,12 @@
 //! The mover: tells the tree of a workspace, sends and fetches its bytes by presigned requests, restores versions.
 //! `docs/mover.md` has the protocol and its reasons.
 //!
-//! [`words`], [`codec`] and [`path`] serve both ends; the rest runs inside the sandbox.
+//! [`words`], [`codec`], [`path`] and [`http`] serve both ends; the rest runs inside the sandbox.
 
 pub mod codec;
 mod fault;
 mod hash;
-mod http;
+pub mod http;
 pub mod path;
 mod restore;
 mod root;

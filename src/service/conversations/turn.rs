@@ -53,10 +53,16 @@ pub(super) struct Started {
     /// Lines of input that the shim has not taken.
     outbox: Vec<(u64, Vec<u8>)>,
     gathered: Batch,
+    /// Bytes of the lines in it.
+    held: usize,
     /// The commit on its way: the offset that it stores.
     commit: Option<BoxFuture<'static, Result<u64, StoreError>>>,
     stop: Stop,
 }
+
+/// Bytes of lines that wait while others are stored: a second's worth of a fast disk, so that a program which writes
+/// faster than that fills no memory.
+const HELD: usize = 32 << 20;
 
 /// How the CLI ended.
 struct End {
@@ -100,7 +106,7 @@ impl Turning {
         let followed = Followed::new(sandbox, self.row.exec_id, way, self.row.committed, PATIENT);
         let gathered = Batch { offset: self.row.committed, ..Batch::default() };
         let (missing, outbox, commit, stop) = (None, Vec::new(), None, Stop::No);
-        Started { turn: self, followed, missing, outbox, gathered, commit, stop }
+        Started { turn: self, followed, missing, outbox, gathered, held: 0, commit, stop }
     }
 }
 
@@ -136,7 +142,8 @@ impl Started {
                 _ => None,
             };
             tokio::select! {
-                word = self.followed.next() => match word {
+                // What the disk doesn't keep up with stays in the sandbox.
+                word = self.followed.next(), if idle || self.held < HELD => match word {
                     Ok(Word::Exit(code)) => return self.end(Some(code), None).await,
                     Ok(Word::Lost(reason)) => return self.end(None, Some(reason)).await,
                     Ok(word) => self.hear(word).await,
@@ -199,6 +206,7 @@ impl Started {
         for change in turn.reader.take_changes() {
             turn.inner.bus.delta(&turn.row.account, turn.conversation.conversation, change);
         }
+        self.held += batch.lines.iter().map(String::len).sum::<usize>();
         self.gathered.lines.extend(batch.lines);
         self.gathered.items.extend(batch.items);
         self.gathered.usage.extend(batch.usage);
@@ -209,6 +217,7 @@ impl Started {
     fn store(&mut self, pace: Pace, end: Option<End>) -> BoxFuture<'static, Result<u64, StoreError>> {
         let next = Batch { offset: self.gathered.offset, ..Batch::default() };
         let batch = std::mem::replace(&mut self.gathered, next);
+        self.held = 0;
         let turn = &mut self.turn;
         if let Some(session) = turn.reader.fold().session() {
             turn.conversation.session = Some(session.to_owned());

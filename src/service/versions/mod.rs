@@ -5,6 +5,7 @@
 //! `restore.rs`, for any [`Ground`] that a mover can work on.
 
 mod conduit;
+mod gaps;
 mod ground;
 mod listing;
 mod restore;

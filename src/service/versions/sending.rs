@@ -10,14 +10,15 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered}
 
 use super::{
     conduit::{Mover, unexpected},
+    gaps::{what_is, with_unread},
     trouble::{Trouble, interrupted},
 };
 use crate::{
     api::ApiError,
     core::{SyncStats, Untrusted, VersionId},
     inside::mover::{
-        path::{TreeCheck, compare},
-        words::{Content, Digest, Entry, Facts, Frame, Kind, Request, Special, WINDOW, part_count, part_range},
+        path::TreeCheck,
+        words::{Content, Entry, Facts, Frame, Kind, Request, WINDOW, part_count, part_range},
     },
     service::run::Run,
     storage::{
@@ -281,9 +282,9 @@ impl<'a> Sending<'a> {
             && let Some((at, from, etag)) = self.copies.pop_front()
         {
             let (bucket, to, changes) = (self.bucket, self.key(at), self.slots[at].changes);
-            self.work.push(
-                async move { (at, changes, Work::Copied(bucket.copy("copy a file", &from, &etag, &to).await)) }.boxed(),
-            );
+            let request = self.signer().await?.copy(&from, &etag, &to)?;
+            self.work
+                .push(async move { (at, changes, Work::Copied(bucket.copy("copy a file", &request).await)) }.boxed());
         }
         while self.with_mover.len() < WINDOW
             && let Some(job) = self.waiting.pop_front()
@@ -376,7 +377,7 @@ impl<'a> Sending<'a> {
         self.work.push(
             async move {
                 let looked = match digest {
-                    Some(digest) => right_or_away(bucket, &key, size, &digest).await,
+                    Some(digest) => upload::right_or_away(bucket, &key, size, &digest).await,
                     None => Ok(false),
                 };
                 (job.slot, job.changes, Work::Looked(job, looked))
@@ -531,50 +532,6 @@ impl<'a> Sending<'a> {
         let (all, open) = (self.slots.len() as u64, open as u64);
         let what = if walked { "sending files" } else { "reading the workspace" };
         (self.run.progress)(what, Some(all.saturating_sub(open)), walked.then_some(all));
-    }
-}
-
-/// Whether an object is right; if not it is deleted. Nobody has read it: its version is not published.
-async fn right_or_away(bucket: &Bucket, key: &str, size: u64, digest: &Digest) -> Result<bool, StorageError> {
-    let action = "look at a file that was sent";
-    match bucket.holds(action, key, size, &digest.0).await? {
-        Some(true) => Ok(true),
-        Some(false) => bucket.delete(action, key).await.map(|()| false),
-        None => Ok(false),
-    }
-}
-
-/// The tree with the names of what could not be read, and whether it lacks nothing. Of a folder that could not be read
-/// to its end nothing is kept, since nothing would say which part that is.
-fn with_unread(mut records: Vec<Record>, unread: Vec<Vec<u8>>) -> (Vec<Record>, bool) {
-    records.extend(unread.into_iter().map(Record::left_out));
-    // A file that changed each time it was read, and was sent whole in spite of it, comes before the complaint.
-    let rank = |record: &Record| match record.entry.kind {
-        Kind::File(_) | Kind::Link { .. } => 0,
-        Kind::LeftOut => 1,
-        Kind::Folder => 2,
-    };
-    records.sort_by(|a, b| compare(&a.entry.path, &b.entry.path).then_with(|| rank(a).cmp(&rank(b))));
-    let (mut check, mut kept) = (TreeCheck::default(), Vec::<Record>::with_capacity(records.len()));
-    let mut complete = true;
-    for record in records {
-        let left_out = record.entry.kind == Kind::LeftOut;
-        let twice = kept.last().is_some_and(|last| last.entry.path == record.entry.path);
-        let fits = check.push(&record.entry).is_ok();
-        complete &= !left_out || (twice && !fits);
-        if fits {
-            kept.push(record);
-        }
-    }
-    (kept, complete)
-}
-
-fn what_is(special: Special) -> &'static str {
-    match special {
-        Special::Fifo => "a named pipe; versions hold none",
-        Special::Socket => "a socket; versions hold none",
-        Special::Device => "a device; versions hold none",
-        Special::Mount => "another file system is mounted there; versions don't hold it",
     }
 }
 
