@@ -35,11 +35,12 @@ fn the_same_id_does_a_command_once_and_tells_its_result_again() {
     assert!(said.starts_with("HTTP/1.1 409") && said.contains("used for another command"), "{said}");
 
     // All but the last few spools go, and who asks for one that is gone is told how it ended.
-    for _ in 0..10 {
+    for _ in 0..20 {
         place.sh("heron", "true");
     }
     let left: usize = place.sh("heron", "ls -d /tmp/.sandbank/* | wc -l").trim().parse().unwrap();
-    assert!(left <= 10, "{left} spools are left");
+    // The last eight, the command's own, and a few whose end was just being stored when the next began.
+    assert!(left <= 12, "{left} spools are left");
     let said = fails(&place, &["--request-id", &exec, "sandbox", "exec", "heron", "--", "sh", "-c", script]);
     assert!(said.contains("exit code 3"), "{said}");
 }
