@@ -48,19 +48,15 @@ pub(super) struct Carried {
 }
 
 impl Carried {
-    /// The mount of this build for an app, made if this process hasn't yet. `sent` hears of each file that is uploaded.
-    pub(super) async fn mount(
-        &self,
-        modal: &Modal,
-        app: &str,
-        sent: &(dyn Fn(&str) + Sync),
-    ) -> Result<MountId, ApiError> {
+    /// The mount of this build for an app, made if this process hasn't yet; `making` is called before.
+    pub(super) async fn mount(&self, modal: &Modal, app: &str, making: impl FnOnce()) -> Result<MountId, ApiError> {
         let known = self.mounts.lock().unwrap_or_else(PoisonError::into_inner).get(app).cloned();
         if let Some(mount) = known {
             return Ok(mount);
         }
+        making();
         let files = self.files.get_or_try_init(files).await?;
-        let mount = modal.mount(app, files, &|file| sent(&file.target)).await?;
+        let mount = modal.mount(app, files, &|_| {}).await?;
         self.mounts.lock().unwrap_or_else(PoisonError::into_inner).insert(app.to_owned(), mount.clone());
         Ok(mount)
     }

@@ -27,9 +27,6 @@ pub enum Part {
     Wait(Gate),
     /// A call of a tool.
     Tool(&'static str, Value),
-    /// The request is refused with this status.
-    #[allow(dead_code, reason = "a turn that a test may want")]
-    Refuse(u16),
 }
 
 /// Opens once, for all who wait.
@@ -142,9 +139,6 @@ async fn messages(State(script): State<Arc<Script>>, headers: HeaderMap, Json(re
     } else {
         vec![text("ok")]
     };
-    if let Some(Part::Refuse(status)) = turn.first() {
-        return refuse(*status, "api_error", "refused by the script");
-    }
     let id = format!("msg_{}", uuid::Uuid::new_v4().simple());
     if request["stream"].as_bool() != Some(true) {
         return Json(whole(&id, &request, &turn)).into_response();
@@ -241,7 +235,6 @@ async fn stream(id: &str, model: &Value, turn: Vec<Part>, events: &Events) {
                 events.stop(index).await;
                 index += 1;
             }
-            Part::Refuse(_) => {}
         }
     }
     if open {

@@ -141,8 +141,7 @@ impl Inner {
     async fn start(&self, modal: &Modal, row: &SandboxRow, timeout: Duration, run: &Run) -> Result<Sandbox, ApiError> {
         let account = &row.config.account_id;
         let app = modal.app(&account.app()).await?;
-        let sent = |file: &str| run.step(&format!("sent {file}"));
-        let mount = self.carried.mount(modal, &app, &sent).await?;
+        let mount = self.carried.mount(modal, &app, || run.step("sending what sandbank runs inside")).await?;
         let request = CreateRequest {
             config: row.config.clone(),
             name: row.name.clone(),
