@@ -128,6 +128,11 @@ impl Fold {
         self.open.blocks()
     }
 
+    /// Whether a block of this key is being written.
+    pub fn is_open(&self, item: &str) -> bool {
+        self.open.has(item)
+    }
+
     /// What the last lines changed in open blocks, for those who follow.
     pub fn take_changes(&mut self) -> Vec<Change> {
         self.open.take_changes()

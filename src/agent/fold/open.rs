@@ -125,6 +125,10 @@ impl Open {
         self.blocks.values().cloned().collect()
     }
 
+    pub(super) fn has(&self, item: &str) -> bool {
+        self.blocks.values().any(|block| block.item == item)
+    }
+
     pub(super) fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
     }

@@ -3,6 +3,7 @@
 //! Before anything runs the prompt is an item, the run of the CLI an exec row with all that starts it but the keys, and
 //! a long prompt the lines of an outbox. From then on any server can go on with the turn (`turn`).
 
+mod order;
 pub mod reader;
 mod turn;
 

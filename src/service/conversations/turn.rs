@@ -1,8 +1,8 @@
 //! One turn: a run of the CLI followed to its end.
 //!
-//! What it prints is shown at once and stored a moment later, whole lines with their items, costs and the offset in one
-//! transaction; only then may the sandbox forget it. While one commit is on its way the next is gathered, so that the
-//! disk never holds up what is shown.
+//! What grows is shown at once ([`super::order`]: unless lines before it aren't stored yet); whole lines are stored a
+//! moment later with their items, costs and the offset in one transaction, and only then may the sandbox forget them.
+//! While one commit is on its way the next is gathered.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,10 +11,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     Spec, TurnGuard,
+    order::Unshown,
     reader::{Batch, Reader},
 };
 use crate::{
-    agent::{Ending, command::AGENT_DIR},
+    agent::{Ending, command::AGENT_DIR, fold::Change},
     api::{ApiError, EventBody, command::Turn},
     config::ClaudeKeys,
     core::{Item, ItemBody, Untrusted, item::Level},
@@ -53,6 +54,7 @@ pub(super) struct Started {
     /// Lines of input that the shim has not taken.
     outbox: Vec<(u64, Vec<u8>)>,
     gathered: Batch,
+    unshown: Unshown,
     /// Bytes of the lines in it.
     held: usize,
     /// The commit on its way: the offset that it stores.
@@ -106,7 +108,8 @@ impl Turning {
         let followed = Followed::new(sandbox, self.row.exec_id, way, self.row.committed, PATIENT);
         let gathered = Batch { offset: self.row.committed, ..Batch::default() };
         let (missing, outbox, commit, stop) = (None, Vec::new(), None, Stop::No);
-        Started { turn: self, followed, missing, outbox, gathered, held: 0, commit, stop }
+        let unshown = Unshown::default();
+        Started { turn: self, followed, missing, outbox, gathered, unshown, held: 0, commit, stop }
     }
 }
 
@@ -202,10 +205,11 @@ impl Started {
 
     /// Shows what is new and keeps what has to be stored.
     fn gather(&mut self, batch: Batch) {
-        let turn = &mut self.turn;
-        for change in turn.reader.take_changes() {
-            turn.inner.bus.delta(&turn.row.account, turn.conversation.conversation, change);
-        }
+        let wait = self.commit.is_some() || !self.gathered.is_empty() || !batch.is_empty();
+        let changes = self.turn.reader.take_changes();
+        let fold = self.turn.reader.fold();
+        let now = self.unshown.add(changes, wait, |item| fold.is_open(item));
+        self.show(now);
         self.held += batch.lines.iter().map(String::len).sum::<usize>();
         self.gathered.lines.extend(batch.lines);
         self.gathered.items.extend(batch.items);
@@ -213,11 +217,19 @@ impl Started {
         self.gathered.offset = batch.offset;
     }
 
+    fn show(&self, changes: Vec<Change>) {
+        let turn = &self.turn;
+        for change in changes {
+            turn.inner.bus.delta(&turn.row.account, turn.conversation.conversation, change);
+        }
+    }
+
     /// Begins to store what was gathered, and with it the end if this is it.
     fn store(&mut self, pace: Pace, end: Option<End>) -> BoxFuture<'static, Result<u64, StoreError>> {
         let next = Batch { offset: self.gathered.offset, ..Batch::default() };
         let batch = std::mem::replace(&mut self.gathered, next);
         self.held = 0;
+        self.unshown.storing();
         let turn = &mut self.turn;
         if let Some(session) = turn.reader.fold().session() {
             turn.conversation.session = Some(session.to_owned());
@@ -258,6 +270,8 @@ impl Started {
 
     /// Something is on disk: the sandbox may forget it.
     async fn stored(&mut self, offset: u64) {
+        let now = if self.gathered.is_empty() { self.unshown.all() } else { self.unshown.stored() };
+        self.show(now);
         self.followed.send(&[Frame::Commit { offset }]).await;
     }
 
@@ -277,6 +291,8 @@ impl Started {
         if let Some(commit) = self.commit.take() {
             commit.await?;
         }
+        let now = self.unshown.all();
+        self.show(now);
         let last = self.turn.reader.finish();
         self.gather(last);
         let ending = self.turn.reader.ending(code);

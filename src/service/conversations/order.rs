@@ -1,0 +1,93 @@
+//! When followers may see what grows: not before the lines that came before it. A line is shown once it is stored, so
+//! text that came right behind it waits for that too, and everyone reads an answer in the order in which it was given.
+
+use std::mem::take;
+
+use crate::agent::fold::Change;
+
+/// Changes of blocks that wait for lines before them.
+#[derive(Debug, Default)]
+pub(super) struct Unshown {
+    /// Until the lines that are being stored are.
+    behind: Vec<Change>,
+    /// Until lines that are not being stored yet are.
+    waiting: Vec<Change>,
+}
+
+impl Unshown {
+    /// Takes what came, with or behind lines that `wait` to be stored, and gives what may be shown at once. What belongs
+    /// to a block that is whole goes before its line: behind it, it would open the block again.
+    pub(super) fn add(&mut self, changes: Vec<Change>, wait: bool, is_open: impl Fn(&str) -> bool) -> Vec<Change> {
+        self.waiting.extend(changes);
+        if !wait {
+            return self.all();
+        }
+        let mut now = Vec::new();
+        for held in [&mut self.behind, &mut self.waiting] {
+            let (keep, show): (Vec<_>, Vec<_>) = take(held).into_iter().partition(|change| is_open(item(change)));
+            *held = keep;
+            now.extend(show);
+        }
+        now
+    }
+
+    /// All lines that came so far are being stored.
+    pub(super) fn storing(&mut self) {
+        self.behind.append(&mut self.waiting);
+    }
+
+    /// They are stored: what waited for them may be shown.
+    pub(super) fn stored(&mut self) -> Vec<Change> {
+        take(&mut self.behind)
+    }
+
+    /// Nothing has to wait any more.
+    pub(super) fn all(&mut self) -> Vec<Change> {
+        let mut all = take(&mut self.behind);
+        all.append(&mut self.waiting);
+        all
+    }
+}
+
+fn item(change: &Change) -> &str {
+    match change {
+        Change::Begun(block) => &block.item,
+        Change::Grown { item, .. } => item,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grown(item: &str, from: usize) -> Change {
+        Change::Grown { item: item.to_owned(), from, text: "x".into() }
+    }
+
+    #[test]
+    fn text_without_lines_before_it_is_shown_at_once() {
+        let mut unshown = Unshown::default();
+        assert_eq!(unshown.add(vec![grown("a", 0)], false, |_| true), [grown("a", 0)]);
+    }
+
+    #[test]
+    fn text_behind_a_line_waits_until_that_line_is_stored_and_no_longer() {
+        let mut unshown = Unshown::default();
+        assert_eq!(unshown.add(vec![grown("b", 0)], true, |_| true), []);
+        unshown.storing();
+        // More of it, behind another line that came meanwhile.
+        assert_eq!(unshown.add(vec![grown("b", 1)], true, |_| true), []);
+        assert_eq!(unshown.stored(), [grown("b", 0)]);
+        unshown.storing();
+        assert_eq!(unshown.stored(), [grown("b", 1)]);
+    }
+
+    #[test]
+    fn a_block_that_is_whole_is_shown_before_its_own_line() {
+        let mut unshown = Unshown::default();
+        assert_eq!(unshown.add(vec![grown("a", 0)], true, |_| true), []);
+        let now = unshown.add(vec![grown("a", 1), grown("b", 0)], true, |item| item == "b");
+        assert_eq!(now, [grown("a", 0), grown("a", 1)]);
+        assert_eq!(unshown.all(), [grown("b", 0)]);
+    }
+}
