@@ -15,20 +15,16 @@ pub(super) struct Unshown {
 }
 
 impl Unshown {
-    /// Takes what came, with or behind lines that `wait` to be stored, and gives what may be shown at once. What belongs
-    /// to a block that is whole goes before its line: behind it, it would open the block again.
+    /// Takes what came, with or behind lines that `wait` to be stored, and gives what may be shown at once. A block that
+    /// is whole by now needs no more of its own: its line brings all of it, and behind that the block would open again.
     pub(super) fn add(&mut self, changes: Vec<Change>, wait: bool, is_open: impl Fn(&str) -> bool) -> Vec<Change> {
         self.waiting.extend(changes);
         if !wait {
             return self.all();
         }
-        let mut now = Vec::new();
-        for held in [&mut self.behind, &mut self.waiting] {
-            let (keep, show): (Vec<_>, Vec<_>) = take(held).into_iter().partition(|change| is_open(item(change)));
-            *held = keep;
-            now.extend(show);
-        }
-        now
+        self.behind.retain(|change| is_open(item(change)));
+        self.waiting.retain(|change| is_open(item(change)));
+        Vec::new()
     }
 
     /// All lines that came so far are being stored.
@@ -83,11 +79,10 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_is_whole_is_shown_before_its_own_line() {
+    fn a_block_that_is_whole_is_left_to_its_line() {
         let mut unshown = Unshown::default();
         assert_eq!(unshown.add(vec![grown("a", 0)], true, |_| true), []);
-        let now = unshown.add(vec![grown("a", 1), grown("b", 0)], true, |item| item == "b");
-        assert_eq!(now, [grown("a", 0), grown("a", 1)]);
+        assert_eq!(unshown.add(vec![grown("a", 1), grown("b", 0)], true, |item| item == "b"), []);
         assert_eq!(unshown.all(), [grown("b", 0)]);
     }
 }
