@@ -4,6 +4,7 @@
 //! any image, on gVisor too: nothing here needs `/proc`, names of terminals, or a kernel newer than 4.4.
 
 pub mod attach;
+pub mod frames;
 pub mod mover;
 pub mod options;
 pub mod run;

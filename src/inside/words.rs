@@ -1,10 +1,11 @@
 //! What the shim and the server say to each other: frames on the pipes of `inside attach`, and on the shim's socket.
 //!
-//! A frame is four bytes of length (big-endian, of what follows), one byte of kind, and a body. Numbers in bodies are
-//! big-endian. The other side may be hostile: a length above [`MAX_FRAME`] or a body that isn't what its kind says
-//! ends the conversation, and nothing is allocated by what a frame claims.
+//! They travel as [`super::frames`]; numbers in bodies are big-endian.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+pub use super::frames::BadFrame;
+use super::frames::{self, Word};
 
 /// The version of these words, in the first frame each way.
 pub const PROTOCOL: u32 = 1;
@@ -101,25 +102,17 @@ pub enum Frame {
     },
 }
 
-/// A frame that can't be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadFrame {
-    /// Its length is above the limit.
-    #[error("a frame of {0} bytes; at most {MAX_FRAME} are allowed")]
-    TooLong(usize),
-    /// Its kind is unknown.
-    #[error("a frame of the unknown kind {0}")]
-    Kind(u8),
-    /// Its body isn't what its kind says.
-    #[error("a frame of kind {0} with a body that doesn't fit")]
-    Body(u8),
-}
-
 impl Frame {
     /// Appends the frame to a buffer.
     pub fn encode(&self, out: &mut BytesMut) {
-        let at = out.len();
-        out.put_u32(0);
+        frames::encode(self, out);
+    }
+}
+
+impl Word for Frame {
+    const MAX: usize = MAX_FRAME;
+
+    fn put(&self, out: &mut BytesMut) {
         match self {
             Self::Hello { protocol, from } => {
                 out.put_u8(1);
@@ -161,9 +154,6 @@ impl Frame {
             Self::Commit { offset } => number_frame(out, 12, *offset),
             Self::Fed { bytes } => number_frame(out, 13, *bytes),
         }
-        #[allow(clippy::cast_possible_truncation, reason = "a frame is at most MAX_FRAME long")]
-        let length = (out.len() - at - 4) as u32;
-        out[at..at + 4].copy_from_slice(&length.to_be_bytes());
     }
 
     fn read(mut body: Bytes) -> Result<Self, BadFrame> {
@@ -219,35 +209,8 @@ fn number_frame(out: &mut BytesMut, kind: u8, number: u64) {
     out.put_u64(number);
 }
 
-/// Puts frames together from bytes, however they arrive.
-#[derive(Debug, Default)]
-pub struct Decoder {
-    buffer: BytesMut,
-}
-
-impl Decoder {
-    /// Takes the next bytes.
-    pub fn push(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
-    }
-
-    /// The next whole frame, if there is one.
-    ///
-    /// # Errors
-    /// The bytes are no frame; nothing after them can be read.
-    pub fn next_frame(&mut self) -> Result<Option<Frame>, BadFrame> {
-        let Some(length) = self.buffer.first_chunk::<4>() else { return Ok(None) };
-        let length = u32::from_be_bytes(*length) as usize;
-        if length > MAX_FRAME {
-            return Err(BadFrame::TooLong(length));
-        }
-        if self.buffer.len() < 4 + length {
-            return Ok(None);
-        }
-        self.buffer.advance(4);
-        Frame::read(self.buffer.split_to(length).freeze()).map(Some)
-    }
-}
+/// Puts frames together from bytes.
+pub type Decoder = frames::Decoder<Frame>;
 
 #[cfg(test)]
 mod tests {

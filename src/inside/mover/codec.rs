@@ -1,6 +1,5 @@
-//! Frames as bytes: four bytes of length, one of kind, a body. Numbers are big-endian, byte strings have four bytes of
-//! length before them. The other side may be hostile: nothing is allocated by what a frame claims, and a body must be
-//! used up exactly.
+//! The mover's words as bytes. Numbers are big-endian, byte strings have four bytes of length before them. The other
+//! side may be hostile: nothing is allocated by what a frame claims, and a body must be used up exactly.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -8,20 +7,8 @@ use super::words::{
     Change, Content, Digest, Entry, Facts, Frame, Inode, Kind, MAX_FRAME, MAX_PATH, Phase, Request, Special, Totals,
     Unfinished, part_count,
 };
-
-/// A frame that can't be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadFrame {
-    /// Its length is above the limit.
-    #[error("a frame of {0} bytes; at most {MAX_FRAME} are allowed")]
-    TooLong(usize),
-    /// Its kind is unknown.
-    #[error("a frame of the unknown kind {0}")]
-    Kind(u8),
-    /// Its body isn't what its kind says.
-    #[error("a frame of kind {0} with a body that doesn't fit")]
-    Body(u8),
-}
+pub use crate::inside::frames::BadFrame;
+use crate::inside::frames::{self, Word};
 
 /// Longest reason or ETag that is sent; longer ones are cut.
 const MAX_TEXT: usize = 1_000;
@@ -29,13 +16,12 @@ const MAX_TEXT: usize = 1_000;
 impl Frame {
     /// Appends the frame to a buffer.
     pub fn encode(&self, out: &mut BytesMut) {
-        let at = out.len();
-        out.put_u32(0);
-        self.put(out);
-        #[allow(clippy::cast_possible_truncation, reason = "a frame is at most MAX_FRAME long")]
-        let length = (out.len() - at - 4) as u32;
-        out[at..at + 4].copy_from_slice(&length.to_be_bytes());
+        frames::encode(self, out);
     }
+}
+
+impl Word for Frame {
+    const MAX: usize = MAX_FRAME;
 
     /// Kinds below 20 come from the service, those above 30 from the mover, the others from both.
     fn put(&self, out: &mut BytesMut) {
@@ -390,35 +376,8 @@ fn put_bytes(out: &mut BytesMut, bytes: &[u8]) {
     out.put_slice(bytes);
 }
 
-/// Puts frames together from bytes, however they arrive.
-#[derive(Debug, Default)]
-pub struct Decoder {
-    buffer: BytesMut,
-}
-
-impl Decoder {
-    /// Takes the next bytes.
-    pub fn push(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
-    }
-
-    /// The next whole frame, if there is one.
-    ///
-    /// # Errors
-    /// The bytes are no frame; nothing after them can be read.
-    pub fn next_frame(&mut self) -> Result<Option<Frame>, BadFrame> {
-        let Some(length) = self.buffer.first_chunk::<4>() else { return Ok(None) };
-        let length = u32::from_be_bytes(*length) as usize;
-        if length > MAX_FRAME {
-            return Err(BadFrame::TooLong(length));
-        }
-        if self.buffer.len() < 4 + length {
-            return Ok(None);
-        }
-        self.buffer.advance(4);
-        Frame::read(self.buffer.split_to(length).freeze()).map(Some)
-    }
-}
+/// Puts frames together from bytes.
+pub type Decoder = frames::Decoder<Frame>;
 
 #[cfg(test)]
 #[path = "codec_tests.rs"]
