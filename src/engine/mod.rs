@@ -142,19 +142,24 @@ impl Engine {
         self.shared.activity.count() + self.store.outside() + self.shared.sandboxes.running()
     }
 
-    /// Stops serving; keepers and sandboxes go on.
-    pub async fn stop(self) {
+    fn let_go(&self) {
         self.stop.cancel();
         self.shared.sandboxes.stop();
+        self.shared.images.builds.cut_off();
+    }
+
+    /// Stops serving and ends builds; keepers and sandboxes go on.
+    pub async fn stop(self) {
+        self.let_go();
         self.serving.close();
         self.serving.wait().await;
+        self.shared.images.builds.ended().await;
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.stop.cancel();
-        self.shared.sandboxes.stop();
+        self.let_go();
     }
 }
 

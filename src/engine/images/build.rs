@@ -11,6 +11,7 @@ use futures::{StreamExt, stream};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::Status;
 
 use super::{
@@ -51,11 +52,27 @@ pub struct Progress {
 
 /// The builds under way, and the last ones that ended.
 #[derive(Debug, Default)]
-pub struct Builds(Mutex<HashMap<String, watch::Receiver<Progress>>>);
+pub struct Builds {
+    followed: Mutex<HashMap<String, watch::Receiver<Progress>>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
 
 impl Builds {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<Progress>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Cuts off the commands of all builds: nobody would keep their layers. A build begins again when it is next asked
+    /// for.
+    pub fn cut_off(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+    }
+
+    /// Waits until builds that were cut off have cleaned up.
+    pub async fn ended(&self) {
+        self.tasks.wait().await;
     }
 
     /// A build's progress.
@@ -113,8 +130,8 @@ pub async fn begin(shared: &Arc<Shared>, image_id: &str) -> Result<watch::Receiv
         Ok(new) => new,
         Err(under_way) => return Ok(under_way),
     };
-    let (shared, id) = (Arc::clone(shared), image_id.to_owned());
-    tokio::spawn(async move {
+    let (tasks, shared, id) = (shared.images.builds.tasks.clone(), Arc::clone(shared), image_id.to_owned());
+    tasks.spawn(async move {
         let log = Log(Arc::new(sender));
         let result = match image(&shared, &recipe, &log).await {
             Ok(built) => keep(&shared, id, &built).await,
@@ -241,8 +258,6 @@ async fn jailed(
     };
     let say = |e: KeeperError| format!("cannot run a command of the build: {e}");
     let handle = KeeperHandle::start(&shared.settings.program, keeper, &spec, &BTreeMap::new()).await.map_err(say)?;
-    // Served for as long as the command runs: packages come through it.
-    let _outside = proxy::attach(&handle, id, &shared.sandboxes.upstream).await.map_err(say)?;
     let mut env = proxy::environment();
     env.extend(below.env.clone());
     env.extend(secrets.clone());
@@ -258,12 +273,17 @@ async fn jailed(
         key_socket: false,
     };
     let ended = async {
+        // Served for as long as the command runs: packages come through it.
+        let _outside = proxy::attach(&handle, id, &shared.sandboxes.upstream).await?;
         handle.exec(&exec).await?;
         handle.write_stdin(COMMAND, 0, &[], true).await?;
         follow(&handle, log).await?;
         handle.wait(COMMAND).await
     };
-    let ended = ended.await;
+    let ended = tokio::select! {
+        ended = ended => ended,
+        () = shared.images.builds.stop.cancelled() => Err(KeeperError::Refused("the engine ends".to_owned())),
+    };
     // Whatever happened: what it left running must not write into the layer any more.
     let _ = handle.terminate().await;
     let how = handle.ended().await;

@@ -53,7 +53,7 @@ pub struct Images {
     stand_ins: BTreeMap<String, String>,
     extra: Vec<PathBuf>,
     claude: Claude,
-    builds: Builds,
+    pub builds: Builds,
 }
 
 /// A built image.
