@@ -53,6 +53,8 @@ pub enum Role {
     Comment,
     /// Code: a function or type.
     Name,
+    /// What a tool or a command gave back.
+    Output,
 }
 
 /// A piece of a line in one role.
