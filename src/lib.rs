@@ -16,6 +16,7 @@ pub mod client;
 pub mod config;
 pub mod core;
 pub mod engine;
+pub mod fault;
 pub mod inside;
 pub mod modal;
 pub mod proto;

@@ -25,6 +25,7 @@ use super::{
     walk::{Found, Walk},
     words::{Frame, PROTOCOL},
 };
+use crate::fault;
 
 /// Threads that read files. More than cores, since a volume may be far away; each holds one piece of a file.
 pub const READERS: usize = 32;
@@ -179,7 +180,10 @@ async fn session(mut input: Input, out: Out) -> Result<(), Stop> {
         match frame {
             Frame::Walk => {
                 let mover = mover.clone();
-                tasks.spawn(async move { walk(&mover).await });
+                tasks.spawn(async move {
+                    fault::point("walking");
+                    walk(&mover).await
+                });
             }
             Frame::Put { ticket, path, part, size, digest, request } => {
                 let put = Put { ticket, path, part, size, digest, request };
@@ -188,7 +192,9 @@ async fn session(mut input: Input, out: Out) -> Result<(), Stop> {
                 let mover = mover.clone();
                 tasks.spawn(async move {
                     let _permit = permit;
-                    mover.out.send(send::put(&mover, put).await).await
+                    mover.out.send(send::put(&mover, put).await).await?;
+                    fault::point("sending");
+                    Ok(())
                 });
             }
             Frame::Restore { target, before, dry, replace } => {

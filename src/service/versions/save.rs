@@ -11,6 +11,7 @@ use super::{
 use crate::{
     api::{ApiError, command::Saved},
     core::{AccountId, SyncStats, VersionId},
+    fault,
     inside::mover::words::{Frame, Kind as Node, Phase},
     service::run::Run,
     storage::{
@@ -71,7 +72,9 @@ pub async fn save(
         return Err(interrupted(WHAT));
     }
     let head = Head { root, ..head_of(&claim, account, note, complete, &records) };
+    fault::point("publishing");
     publish(bucket, &keys, &head, &records).await?;
+    fault::point("published");
     stats.files_processed = head.files;
     stats.duration = start.elapsed();
     Ok(Saved { version: version_of(&head), stats })

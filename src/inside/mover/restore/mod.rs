@@ -15,11 +15,11 @@ use self::{
     work::Work,
 };
 use super::{
-    fault,
     path::TreeCheck,
     session::{Input, Mover, Stop, blocking},
     words::{Facts, Frame, Phase, Totals, Unfinished},
 };
+use crate::fault;
 
 /// What must stay free beside the version: folders, and the journal itself, need some.
 const SPARE: u64 = 16 << 20;
@@ -159,10 +159,10 @@ async fn finish(mover: &Mover, work: Arc<Work>, tree: Tree, plan: Plan) -> io::R
     blocking(move || {
         apply::Apply::new(root.clone(), work.clone(), out).run(&tree, &plan)?;
         root.sync()?;
-        fault::point();
+        fault::point("cleaning");
         journal::remove(work.folder())?;
         work.clear_stage()?;
-        fault::point();
+        fault::point("cleaning");
         work.remove()
     })
     .await
