@@ -6,6 +6,7 @@ use std::{
     os::fd::AsFd as _,
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use bytes::BytesMut;
@@ -13,6 +14,7 @@ use futures::{StreamExt as _, stream};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::{JoinSet, spawn_blocking},
+    time::timeout,
 };
 
 use super::{
@@ -35,6 +37,11 @@ const MOST_IN_FLIGHT: u32 = 256;
 
 /// Frames that wait for the pipe. Frames are small but for entries of huge files, which take seconds to read each.
 const WAITING: usize = 256;
+
+/// How long the service may take to answer. It has nothing to do for that but sign, so it is gone, and perhaps its
+/// successor waits for the lock that a restore has: whoever holds the pipe may keep it open for ever. One that was only
+/// cut off for so long starts another mover, which goes on with what is staged.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// The output is written when this much has come together, or nothing more waits.
 const WRITE: usize = 64 << 10;
@@ -95,6 +102,11 @@ impl Input {
     /// The next frame; nothing at the end.
     pub async fn next(&mut self) -> Result<Option<Frame>, Stop> {
         self.0.recv().await.transpose()
+    }
+
+    /// The next frame, when it is the service's turn; nothing if it keeps silent.
+    pub async fn answer(&mut self) -> Result<Option<Frame>, Stop> {
+        timeout(SILENCE, self.next()).await.unwrap_or(Ok(None))
     }
 }
 

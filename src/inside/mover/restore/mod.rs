@@ -117,7 +117,7 @@ async fn receive(input: &mut Input, work: &Work) -> Result<(Tree, Option<Facts>)
     let mut tree = TreeWriter::new(work.scratch().map_err(own_folder)?);
     let (mut check, mut root) = (TreeCheck::default(), None);
     loop {
-        match input.next().await? {
+        match input.answer().await? {
             Some(Frame::Root(facts)) if check.entries() == 0 => root = Some(facts),
             Some(Frame::Entry(entry)) => {
                 check.push(&entry).map_err(|e| Stop::at("the version can't be restored; nothing was changed", e))?;

@@ -64,8 +64,9 @@ pub async fn stage(mover: &Mover, input: &mut Input, work: &Arc<Work>, tree: &Tr
             progress.tell(mover, true).await?;
             return Ok(progress.bytes);
         }
+        let alone = fetching.is_empty();
         tokio::select! {
-            frame = input.next() => match frame? {
+            frame = async { if alone { input.answer().await } else { input.next().await } } => match frame? {
                 Some(Frame::Get { ticket, entry, part, request }) => {
                     let Some(staged) = open.get(&(entry, part)).cloned() else {
                         return Err(Stop(format!("the service sends part {part} of entry {entry} unasked")));
