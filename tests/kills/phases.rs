@@ -107,6 +107,7 @@ pub fn save(road: &mut Road, phase: Phase) {
     let change = format!("for i in 1 2 3 4 5 6; do echo '{phase:?}' $i > d$i/new; done; rm -f d0/*; ln -sf d2 link");
     road.place.sh("heron", &change);
     let tree = road.tree();
+    eprintln!("{what}");
     let end = killed(road, &["version", "save", "heron"], phase, &what);
     assert_eq!(end, phase.end(road.victim), "{what}");
     road.check_lives(&what);
@@ -132,6 +133,7 @@ pub fn restore(road: &mut Road, phase: Phase) {
     road.place.sh("heron", "rm -rf d1 many && echo changed > d2/2 && chmod 600 d3/3 && ln -s d2 new && mkdir -p e/f");
     let changed = road.tree();
     let restore = ["version", "restore", "heron", &version, "--yes"];
+    eprintln!("{what}");
     let end = killed(road, &restore, phase, &what);
     assert_eq!(end, phase.end(road.victim), "{what}");
     road.check_lives(&what);

@@ -58,7 +58,7 @@ fn an_end_with_a_save_is_taken_up_and_saves_once() {
         assert_eq!(statuses(&place), ["terminated"], "{point:?}");
         let versions = place.json(&["version", "list"]);
         let saved = versions.as_array().unwrap().iter().map(|v| v["version"].clone()).collect::<Vec<Value>>();
-        assert_eq!(saved, [ended["saved"]["version"]["version"].clone()], "{point:?}: {ended}");
+        assert_eq!(saved, [ended["saved"]["version"].clone()], "{point:?}: {ended}");
     }
 }
 
