@@ -33,16 +33,17 @@ use road::{Road, Victim};
 /// Seeds for each victim: with its five victims 20 in all.
 const SEEDS: u64 = 4;
 
-/// Each seed has an answer; every second one all phases of a save, the others those of a restore.
+/// All on one road, since everything goes on. Each seed has an answer; every second one all phases of a save, the others those of a restore.
 fn seeds(victim: Victim) {
+    let mut road = Road::new(victim);
     for seed in 0..SEEDS {
         eprintln!("{victim:?} killed, seed {seed}");
-        let mut road = Road::new(victim, seed);
-        chat::walk(&mut road);
+        road.seed = seed;
+        chat::walk(&road);
         match (victim, seed % 2) {
             (Victim::Claude, _) => {}
-            (_, 0) => SAVE.iter().for_each(|phase| phases::save(&mut road, *phase)),
-            _ => RESTORE.iter().for_each(|phase| phases::restore(&mut road, *phase)),
+            (_, 0) => SAVE.iter().for_each(|phase| phases::save(&road, *phase)),
+            _ => RESTORE.iter().for_each(|phase| phases::restore(&road, *phase)),
         }
     }
 }

@@ -100,14 +100,13 @@ fn killed(road: &Road, args: &[&str], phase: Phase, what: &str) -> End {
 }
 
 /// Kills in a phase of a save.
-pub fn save(road: &mut Road, phase: Phase) {
+pub fn save(road: &Road, phase: Phase) {
     let what = format!("{:?} killed in {phase:?} of a save, seed {}", road.victim, road.seed);
     let before = road.versions(&what);
     // Enough for each seed's pass of the uploads; the rest is copied inside the store.
     let change = format!("for i in 1 2 3 4 5 6; do echo '{phase:?}' $i > d$i/new; done; rm -f d0/*; ln -sf d2 link");
     road.place.sh("heron", &change);
     let tree = road.tree();
-    eprintln!("{what}");
     let end = killed(road, &["version", "save", "heron"], phase, &what);
     assert_eq!(end, phase.end(road.victim), "{what}");
     road.check_lives(&what);
@@ -121,11 +120,11 @@ pub fn save(road: &mut Road, phase: Phase) {
 }
 
 /// Kills in a phase of a restore.
-pub fn restore(road: &mut Road, phase: Phase) {
+pub fn restore(road: &Road, phase: Phase) {
     let what = format!("{:?} killed in {phase:?} of a restore, seed {}", road.victim, road.seed);
     if phase == Phase::Stage && road.victim == Victim::Server {
         // More than a mover asks for at once: what it has asked for, it fetches without the server too.
-        road.place.sh("heron", "mkdir many && cd many && for i in $(seq 300); do echo $i > $i; done");
+        road.place.sh("heron", "mkdir -p many && cd many && for i in $(seq 300); do echo $i > $i; done");
         road.place.json(&["version", "save", "heron"]);
     }
     let saved = road.tree();
@@ -133,7 +132,6 @@ pub fn restore(road: &mut Road, phase: Phase) {
     road.place.sh("heron", "rm -rf d1 many && echo changed > d2/2 && chmod 600 d3/3 && ln -s d2 new && mkdir -p e/f");
     let changed = road.tree();
     let restore = ["version", "restore", "heron", &version, "--yes"];
-    eprintln!("{what}");
     let end = killed(road, &restore, phase, &what);
     assert_eq!(end, phase.end(road.victim), "{what}");
     road.check_lives(&what);

@@ -32,6 +32,7 @@ pub enum Victim {
 pub struct Road {
     pub place: Place,
     pub victim: Victim,
+    /// Chooses where exactly.
     pub seed: u64,
     /// The real CLI's, if there is one.
     pub api: Option<ScriptedApi>,
@@ -39,14 +40,14 @@ pub struct Road {
 
 impl Road {
     /// A workspace with one saved version; beside it another account's sandbox.
-    pub fn new(victim: Victim, seed: u64) -> Self {
+    pub fn new(victim: Victim) -> Self {
         let claude = program::claude();
         let api = claude.as_ref().map(|_| ScriptedApi::start(program::KEY, Vec::new()));
         let place = match (&claude, &api) {
             (Some(claude), Some(api)) => Place::with_claude(claude, api.url()),
             _ => Place::new(),
         };
-        let road = Self { place: place.with_stops(), victim, seed, api };
+        let road = Self { place: place.with_stops(), victim, seed: 0, api };
         road.place.create_with_stops("heron");
         road.place.json(&["--account", "other", "sandbox", "create", "--name", "egret"]);
         road.place.sh("heron", "for i in $(seq 40); do mkdir -p d$((i % 7)); echo $i > d$((i % 7))/$i; done");

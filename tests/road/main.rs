@@ -18,5 +18,6 @@ mod processes;
 #[path = "../support/program.rs"]
 mod program;
 mod prompts;
+#[allow(dead_code, reason = "the kills use the rest")]
 #[path = "../support/scripted_api.rs"]
 mod scripted_api;
