@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -73,6 +74,14 @@ pub enum Command {
         /// What the user asks.
         prompt: String,
     },
+    /// One shell command (`sh -c`) in a sandbox, with its output as an item of the sandbox's latest conversation, or
+    /// of its first. Result: [`ShellEnded`].
+    Shell {
+        /// Id, name, or a prefix that fits one.
+        sandbox: String,
+        /// What `sh` is given.
+        command: String,
+    },
 }
 
 impl Command {
@@ -84,6 +93,7 @@ impl Command {
             Self::VersionSave { .. } => "version_save",
             Self::VersionRestore { .. } => "version_restore",
             Self::Chat { .. } => "chat",
+            Self::Shell { .. } => "shell",
         }
     }
 }
@@ -92,6 +102,20 @@ impl Command {
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind())
+    }
+}
+
+impl Command {
+    /// The sandbox it is about, as the one who asked named it; for a new one its name, if it has one.
+    pub fn sandbox(&self) -> Option<&str> {
+        match self {
+            Self::SandboxCreate { name, .. } => name.as_deref(),
+            Self::SandboxTerminate { sandbox, .. }
+            | Self::VersionSave { sandbox, .. }
+            | Self::VersionRestore { sandbox, .. }
+            | Self::Chat { sandbox, .. }
+            | Self::Shell { sandbox, .. } => Some(sandbox),
+        }
     }
 }
 
@@ -141,6 +165,29 @@ pub struct CommandAnswer {
     /// Why not, when failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ApiError>,
+}
+
+/// One element of `GET /v1/commands`: a command that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandSummary {
+    /// The client's id.
+    pub request_id: RequestId,
+    /// The kind's name.
+    pub kind: String,
+    /// How far it is.
+    pub state: CommandState,
+    /// The sandbox it is about, as [`Command::sandbox`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+}
+
+/// Result of [`Command::Shell`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShellEnded {
+    /// Exit code; 128 + n for signal n.
+    pub exit_code: i32,
 }
 
 /// Result of [`Command::SandboxTerminate`].

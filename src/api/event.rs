@@ -9,7 +9,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::CommandState;
+use super::{CommandState, PlacedItem};
 use crate::core::{AccountId, ConversationId, Profile, RequestId, SandboxInfo, Untrusted, Version};
 
 /// One stored event.
@@ -60,6 +60,9 @@ pub enum EventBody {
         command: String,
         /// How far it is now.
         state: CommandState,
+        /// The sandbox it is about, as [`super::Command::sandbox`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sandbox: Option<String>,
     },
 }
 
@@ -102,7 +105,7 @@ impl fmt::Debug for OpenBlock {
 }
 
 /// What is sent between commits and never stored.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Live {
     /// The state that the deltas after it start from; sent once at the start of following.
@@ -130,6 +133,11 @@ pub enum Live {
         /// The last stored event.
         seq: u64,
     },
+    /// Items that a commit made or changed, after it: what a transcript shows, without folding any line.
+    Items {
+        /// As they are now, in their places.
+        items: Vec<PlacedItem>,
+    },
     /// How far a command is.
     Progress(Progress),
 }
@@ -154,6 +162,7 @@ impl fmt::Debug for Live {
         match self {
             Self::Keyframe { seq, open } => write!(f, "keyframe {seq} {open:?}"),
             Self::Delta { item, from, text, .. } => write!(f, "delta {item} {from}+{}", text.raw().len()),
+            Self::Items { items } => write!(f, "{} items", items.len()),
             Self::Committed { seq } => write!(f, "committed {seq}"),
             Self::Progress(p) => write!(f, "progress {}", p.request_id),
         }
@@ -161,7 +170,7 @@ impl fmt::Debug for Live {
 }
 
 /// One message of the stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Published {
     /// Stored.

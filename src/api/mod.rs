@@ -11,13 +11,14 @@ pub mod hello;
 pub mod query;
 pub mod status;
 
-pub use command::{Command, CommandAnswer, CommandRequest, CommandState};
+pub use command::{Command, CommandAnswer, CommandRequest, CommandState, CommandSummary};
 pub use error::{ApiError, ErrorBody, ErrorCode};
 pub use event::{Event, EventBody, Live, OpenBlock, Published};
 pub use exec::{ExecClientFrame, ExecServerFrame, ExecStart};
 pub use hello::{Hello, Welcome};
 pub use query::{
-    Doctor, DoctorCheck, EngineAccess, EventsQuery, LogsQuery, PlacedItem, SandboxDetail, Scope, TranscriptQuery,
+    ConversationInfo, ConversationPage, Doctor, DoctorCheck, EngineAccess, EventsQuery, LogsQuery, PageQuery,
+    PlacedItem, SandboxDetail, Scope, SearchQuery, TranscriptQuery, UsageQuery, Window,
 };
 pub use status::{EngineStatus, ServerFile, ServerStatus, StartReport, Stop};
 

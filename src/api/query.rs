@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::core::{AccountId, ConversationId, Item, Profile, SandboxConfig, SandboxInfo};
+use crate::core::{AccountId, ConversationId, Item, Profile, SandboxConfig, SandboxInfo, Untrusted, Usage};
 
 /// Whose things, and where: part of every query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,90 @@ pub struct TranscriptQuery {
     /// The sandbox's latest when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationId>,
+}
+
+/// Which part of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Window {
+    /// Its end.
+    Last,
+    /// What comes before this position.
+    Before(u64),
+    /// What comes after this position.
+    After(u64),
+    /// What surrounds this position.
+    Around(u64),
+}
+
+/// Query of `GET /v1/sandboxes/{name}/conversation`: a part of the sandbox's latest conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageQuery {
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    #[serde(default)]
+    pub profile: Profile,
+    /// Only what comes before this position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// Only what comes after this position. With `before` unset and this unset: the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// What surrounds this position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub around: Option<u64>,
+    /// Items at most; the server gives no more than 500.
+    pub limit: u32,
+}
+
+/// A part of a conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConversationPage {
+    /// Which; nothing when the sandbox has none yet.
+    pub conversation: Option<ConversationInfo>,
+    /// Its items, in their order.
+    pub items: Vec<PlacedItem>,
+    /// There are older ones.
+    pub more_before: bool,
+    /// There are newer ones.
+    pub more_after: bool,
+}
+
+/// What is known of a conversation beside its items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationInfo {
+    /// Which.
+    pub conversation: ConversationId,
+    /// The first line of its first prompt.
+    pub title: Untrusted,
+    /// The model that answered last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Untrusted>,
+    /// What it has cost so far.
+    pub usage: Usage,
+}
+
+/// Query of `GET /v1/sandboxes/{name}/search`: where a text stands in the sandbox's latest conversation. The answer is
+/// a list of positions, oldest first, at most 1,000.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchQuery {
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    #[serde(default)]
+    pub profile: Profile,
+    /// What; upper and lower case are the same.
+    pub text: String,
+}
+
+/// Query of `GET /v1/usage`: what an account has spent since. The answer is a [`Usage`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageQuery {
+    /// Whose.
+    pub account: AccountId,
+    /// From when on.
+    pub since: Timestamp,
 }
 
 /// Query of `GET /v1/events`.

@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     api::{
-        ApiError, CommandAnswer, CommandRequest, Doctor, EngineAccess, LogsQuery, PlacedItem, SandboxDetail, Scope,
-        TranscriptQuery,
+        ApiError, CommandAnswer, CommandRequest, CommandSummary, ConversationPage, Doctor, EngineAccess, LogsQuery,
+        PageQuery, PlacedItem, SandboxDetail, Scope, SearchQuery, TranscriptQuery, UsageQuery,
     },
-    core::{RequestId, SandboxInfo, Version},
+    core::{RequestId, SandboxInfo, Usage, Version},
 };
 
 impl Client {
@@ -106,6 +106,38 @@ impl Client {
             return Err(ApiError::usage("the version must not be empty: Unix seconds, or `latest`"));
         }
         self.get(&format!("/v1/versions/{}", segment(version)), scope).await
+    }
+
+    /// Commands that have not ended, oldest first.
+    ///
+    /// # Errors
+    /// The server can't be asked.
+    pub async fn commands(&self, scope: &Scope) -> Result<Vec<CommandSummary>, ApiError> {
+        self.get("/v1/commands", scope).await
+    }
+
+    /// A part of a sandbox's latest conversation.
+    ///
+    /// # Errors
+    /// There is no such sandbox.
+    pub async fn conversation(&self, query: &PageQuery, sandbox: &str) -> Result<ConversationPage, ApiError> {
+        self.get(&sandbox_path(sandbox, "/conversation")?, query).await
+    }
+
+    /// Positions of the items of a sandbox's latest conversation that hold a text.
+    ///
+    /// # Errors
+    /// There is no such sandbox.
+    pub async fn search(&self, query: &SearchQuery, sandbox: &str) -> Result<Vec<u64>, ApiError> {
+        self.get(&sandbox_path(sandbox, "/search")?, query).await
+    }
+
+    /// What an account has spent.
+    ///
+    /// # Errors
+    /// The server can't be asked.
+    pub async fn usage(&self, query: &UsageQuery) -> Result<Usage, ApiError> {
+        self.get("/v1/usage", query).await
     }
 
     /// What is in order and what isn't.

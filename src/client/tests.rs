@@ -147,7 +147,7 @@ fn command_event(seq: u64, request_id: RequestId, state: CommandState) -> Publis
         account: AccountId::new("default").unwrap(),
         profile: Profile::Local,
         at: jiff::Timestamp::UNIX_EPOCH,
-        body: EventBody::Command { request_id, command: "chat".into(), state },
+        body: EventBody::Command { request_id, command: "chat".into(), state, sandbox: None },
     }))
 }
 

@@ -248,7 +248,7 @@ mod tests {
                 Box::pin(async move {
                     for _ in 0..n {
                         let (request_id, state) = (RequestId::new(), CommandState::Running);
-                        let body = EventBody::Command { request_id, command: "chat".into(), state };
+                        let body = EventBody::Command { request_id, command: "chat".into(), state, sandbox: None };
                         tx.append_event(&account(), Profile::Local, body).await?;
                     }
                     Ok(())

@@ -265,6 +265,7 @@ impl Inner {
                 let turn = self.chat(client, request, run, &sandbox, conversation, prompt).await?;
                 Outcome::of(&turn)
             }
+            Command::Shell { .. } => Err(ApiError::failed("shell commands come by exec in this version")),
         }
     }
 

@@ -137,7 +137,12 @@ impl Tx {
 
     async fn command_event(&mut self, request: &CommandRequest, state: CommandState) -> Result<(), StoreError> {
         let command = request.command.kind().to_owned();
-        let body = EventBody::Command { request_id: request.request_id, command, state };
+        let body = EventBody::Command {
+            request_id: request.request_id,
+            command,
+            state,
+            sandbox: request.command.sandbox().map(str::to_owned),
+        };
         self.append_event(&request.account, request.profile, body).await.map(drop)
     }
 }

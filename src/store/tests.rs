@@ -132,8 +132,12 @@ async fn a_change_that_fails_leaves_nothing_and_spoils_no_other() {
     let f = Fixture::new().await;
     let fails = f.store.write::<(), ApiError, _>(Pace::Grouped, |tx| {
         Box::pin(async move {
-            let body =
-                EventBody::Command { request_id: RequestId::new(), command: "x".into(), state: CommandState::Done };
+            let body = EventBody::Command {
+                request_id: RequestId::new(),
+                command: "x".into(),
+                state: CommandState::Done,
+                sandbox: None,
+            };
             tx.append_event(&account(), Profile::Local, body).await?;
             Err(ApiError::conflict("no"))
         })

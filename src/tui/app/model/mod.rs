@@ -1,0 +1,255 @@
+//! All that the screen knows. Written by `update` alone, read by the views.
+
+pub mod chat;
+pub mod dialog;
+pub mod list;
+pub mod prompt;
+pub mod task;
+pub mod toast;
+pub mod transcript;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jiff::{Timestamp, tz::TimeZone};
+use uuid::Uuid;
+
+pub use self::{
+    chat::Chat,
+    dialog::Dialog,
+    list::{Listing, Remote},
+    prompt::{History, Prompt},
+    task::{Task, Tasks},
+    toast::{Toast, Toasts},
+    transcript::Transcript,
+};
+use super::effect::EffectId;
+use crate::{
+    api::ApiError,
+    core::{AccountId, MicroDollars, Profile, RequestId, SandboxId, SandboxInfo, Version, VersionId},
+    tui::{app::action::Action, key::Key, keymap::Keymap, theme::Background},
+};
+
+/// Everything.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// What doesn't change while the screen is open.
+    pub place: Place,
+    /// Which keys do what.
+    pub keymap: Arc<Keymap>,
+    /// Width and height of the terminal.
+    pub size: Size,
+    /// When the last event was taken.
+    pub now: Timestamp,
+    /// The terminal has the keyboard: what moves by itself may move.
+    pub attended: bool,
+    /// What the terminal said of its background.
+    pub background: Option<Background>,
+    /// Clicks and the wheel are ours.
+    pub mouse: bool,
+    /// The connection to the server.
+    pub link: Link,
+    /// Which pane has the keys when no dialog is open.
+    pub focus: Focus,
+    /// The account's sandboxes, newest first.
+    pub sandboxes: Listing<SandboxInfo>,
+    /// Sandboxes that ended are shown too.
+    pub show_ended: bool,
+    /// The account's versions, newest first.
+    pub versions: Listing<Version>,
+    /// One for each sandbox that was looked at.
+    pub chats: BTreeMap<SandboxId, Chat>,
+    /// A draft while no sandbox is selected.
+    pub draft: Prompt,
+    /// Commands that are being done, ours and others'.
+    pub tasks: Tasks,
+    /// What lies over the panes; the last has the keys.
+    pub dialogs: Vec<Dialog>,
+    /// Messages.
+    pub toasts: Toasts,
+    /// Prompts of earlier days and of today.
+    pub history: History,
+    /// What the account has spent today.
+    pub spent_today: Option<MicroDollars>,
+    /// Keys of a sequence that isn't complete.
+    pub chord: Vec<Key>,
+    /// What the next press of the same key does.
+    pub armed: Option<Armed>,
+    /// The program ends.
+    pub ended: bool,
+    pub(super) next_effect: u64,
+    pub(super) next_request: u64,
+}
+
+/// What doesn't change while the screen is open.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Whose things.
+    pub account: AccountId,
+    /// Where they are.
+    pub profile: Profile,
+    /// What times are shown in.
+    pub zone: TimeZone,
+    /// Request ids are made of this and a counter.
+    pub seed: Uuid,
+    /// Borders and marks are plain ASCII.
+    pub ascii: bool,
+    /// Nothing moves by itself: for screen readers and slow lines.
+    pub still: bool,
+}
+
+/// A terminal's size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Width.
+    pub columns: u16,
+    /// Height.
+    pub rows: u16,
+}
+
+/// The connection to the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// It is being made for the first time.
+    Starting,
+    /// It stands.
+    Connected,
+    /// It broke, and is being made again.
+    Lost {
+        /// Why.
+        error: ApiError,
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+/// A pane with the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Focus {
+    /// The list of sandboxes.
+    Sandboxes,
+    /// The list of versions.
+    Versions,
+    /// The transcript.
+    Transcript,
+    /// The prompt.
+    Prompt,
+}
+
+/// A key that only counts when it is pressed twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Armed {
+    /// What the second press does.
+    pub what: ArmedFor,
+    /// Until when it counts.
+    pub until: Timestamp,
+}
+
+/// What a second press does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArmedFor {
+    /// Interrupt this turn.
+    Interrupt {
+        /// Its command.
+        request: RequestId,
+    },
+    /// End the program.
+    Quit,
+}
+
+/// How long "again" counts: long enough to read it, too short to be forgotten.
+pub const ARMED: Duration = Duration::from_secs(2);
+
+impl Model {
+    /// The model at the start: nothing is known, everything is asked for.
+    pub fn new(place: Place, keymap: Arc<Keymap>, size: Size, now: Timestamp) -> Self {
+        Self {
+            place,
+            keymap,
+            size,
+            now,
+            attended: true,
+            background: None,
+            mouse: true,
+            link: Link::Starting,
+            focus: Focus::Sandboxes,
+            sandboxes: Listing::default(),
+            show_ended: false,
+            versions: Listing::default(),
+            chats: BTreeMap::new(),
+            draft: Prompt::default(),
+            tasks: Tasks::default(),
+            dialogs: Vec::new(),
+            toasts: Toasts::default(),
+            history: History::default(),
+            spent_today: None,
+            chord: Vec::new(),
+            armed: None,
+            ended: false,
+            next_effect: 0,
+            next_request: 0,
+        }
+    }
+
+    /// The selected sandbox.
+    pub fn sandbox(&self) -> Option<&SandboxInfo> {
+        self.sandboxes.selected()
+    }
+
+    /// The selected version.
+    pub fn version(&self) -> Option<&Version> {
+        self.versions.selected()
+    }
+
+    /// The selected sandbox's conversation.
+    pub fn chat(&self) -> Option<&Chat> {
+        self.chats.get(&self.sandbox()?.sandbox_id)
+    }
+
+    /// The same, to be changed.
+    pub fn chat_mut(&mut self) -> Option<&mut Chat> {
+        let id = self.sandbox()?.sandbox_id.clone();
+        self.chats.get_mut(&id)
+    }
+
+    /// The draft that the prompt shows: the selected sandbox's, or the one without a sandbox.
+    pub fn prompt(&self) -> &Prompt {
+        self.chat().map_or(&self.draft, |chat| &chat.prompt)
+    }
+
+    /// The same, to be changed.
+    pub fn prompt_mut(&mut self) -> &mut Prompt {
+        let id = self.sandbox().map(|sandbox| sandbox.sandbox_id.clone());
+        match id.and_then(|id| self.chats.get_mut(&id)) {
+            Some(chat) => &mut chat.prompt,
+            None => &mut self.draft,
+        }
+    }
+
+    /// A sandbox by its id.
+    pub fn sandbox_by_id(&self, id: &SandboxId) -> Option<&SandboxInfo> {
+        self.sandboxes.all().iter().find(|sandbox| sandbox.sandbox_id == *id)
+    }
+
+    /// A version by its seconds.
+    pub fn version_by_id(&self, id: VersionId) -> Option<&Version> {
+        self.versions.all().iter().find(|version| version.version == id)
+    }
+
+    /// A name for the next order.
+    pub(super) fn effect_id(&mut self) -> EffectId {
+        self.next_effect += 1;
+        EffectId(self.next_effect)
+    }
+
+    /// An id for the next command.
+    pub(super) fn request_id(&mut self) -> RequestId {
+        self.next_request += 1;
+        RequestId(Uuid::new_v5(&self.place.seed, &self.next_request.to_be_bytes()))
+    }
+
+    /// Actions that make sense here and now, the most useful first: what the footer shows and how the palette is
+    /// ordered.
+    pub fn useful(&self) -> Vec<Action> {
+        super::update::useful(self)
+    }
+}

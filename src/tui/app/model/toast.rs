@@ -1,0 +1,38 @@
+//! Short messages at the screen's edge, and those that are gone from it.
+
+use std::{collections::VecDeque, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::core::{Clean, item::Level};
+
+/// How long a message stands: long enough to read two lines. Errors stay until a key dismisses them.
+pub const SHOWN: Duration = Duration::from_secs(4);
+
+/// Messages that stand at once; an older one goes to the history.
+pub const MAX_SHOWN: usize = 3;
+
+/// Messages in the history.
+pub const MAX_HISTORY: usize = 200;
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toast {
+    /// How much it matters.
+    pub level: Level,
+    /// What happened.
+    pub text: Clean,
+    /// What to do next; may be empty.
+    pub hint: Clean,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// All messages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Toasts {
+    /// On the screen, oldest first.
+    pub shown: Vec<Toast>,
+    /// All, newest last.
+    pub history: VecDeque<Toast>,
+}

@@ -1,0 +1,1 @@
+//! The loop: one queue in, one frame out; effects run beside it.

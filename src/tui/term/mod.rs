@@ -1,0 +1,1 @@
+//! The terminal: its modes, its bytes, and giving it back as it was.
