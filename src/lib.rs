@@ -7,7 +7,7 @@
 //! engine → proto, core, inside::spawn  the local Modal and S3; shares nothing else with its client
 //! ```
 //!
-//! Only `cli::serve` knows both `server` and `engine`.
+//! Only `cli::serve` knows both `server` and `engine`. `fault` is for tests.
 
 pub mod agent;
 pub mod api;
@@ -16,6 +16,7 @@ pub mod client;
 pub mod config;
 pub mod core;
 pub mod engine;
+pub mod fault;
 pub mod inside;
 pub mod modal;
 pub mod proto;
