@@ -345,30 +345,6 @@ async fn rows_of_before_have_titles_and_are_found() {
     assert_eq!(store.search_items(id, "count", 10).await.unwrap(), [0]);
 }
 
-/// 10,000 items of 2 KB.
-#[tokio::test]
-async fn measure_search() {
-    let f = Fixture::new().await;
-    let id = ConversationId::new();
-    f.store
-        .write::<_, StoreError, _>(Pace::Now, move |tx| {
-            Box::pin(async move {
-                for i in 0..10_000 {
-                    let text = format!("{i} {}", "the grey heron stands in the shallow water. ".repeat(45));
-                    tx.put_item(&account(), id, Item::prompt(i.to_string(), text)).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
-        .unwrap();
-    for text in ["99", "nothing of it", "heron"] {
-        let start = std::time::Instant::now();
-        let n = f.store.search_items(id, text, 1000).await.unwrap().len();
-        eprintln!("{text}: {n} in {:?}", start.elapsed());
-    }
-}
-
 #[tokio::test]
 async fn an_outbox_keeps_what_was_not_acknowledged_until_its_exec_ends() {
     let f = Fixture::new().await;

@@ -47,10 +47,10 @@ pub struct ExecSession {
 
 /// What the row keeps to start it again after a crash between the row and the start.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Spec {
-    command: Vec<String>,
-    workdir: String,
-    pty: Option<Pty>,
+pub(super) struct Spec {
+    pub command: Vec<String>,
+    pub workdir: String,
+    pub pty: Option<Pty>,
 }
 
 impl Spec {
@@ -61,7 +61,7 @@ impl Spec {
             && start.workdir.as_ref().is_none_or(|dir| *dir == self.workdir)
     }
 
-    fn launch(&self, forget: Vec<ExecId>) -> Launch {
+    pub fn launch(&self, forget: Vec<ExecId>) -> Launch {
         Launch {
             command: self.command.clone(),
             workdir: Some(self.workdir.clone()),
@@ -132,7 +132,7 @@ impl Inner {
             None => self.new_exec(id, &start, &found).await?,
         };
         if row.conversation.is_some() {
-            return Err(ApiError::conflict(format!("{id} is the id of a turn, not of a command"))
+            return Err(ApiError::conflict(format!("{id} is the id of a conversation's command"))
                 .hint("each command needs an id of its own"));
         }
         let spec: Spec =
