@@ -68,8 +68,8 @@ impl Seen {
 
 /// The program and its terminal.
 pub struct Pty {
-    master: Option<Box<dyn MasterPty + Send>>,
-    writer: Option<Box<dyn Write + Send>>,
+    master: Box<dyn MasterPty + Send>,
+    writer: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<(Mutex<Seen>, Condvar)>,
     before: String,
@@ -109,7 +109,7 @@ impl Pty {
             }
         });
         let writer = pair.master.take_writer().unwrap();
-        Self { master: Some(pair.master), writer: Some(writer), child, seen, before }
+        Self { master: pair.master, writer, child, seen, before }
     }
 
     /// Waits for what `until` says; `reason` is what a failure tells.
@@ -135,16 +135,15 @@ impl Pty {
 
     /// Types.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        let writer = self.writer.as_mut().unwrap();
-        writer.write_all(bytes.as_ref()).unwrap();
-        writer.flush().unwrap();
+        self.writer.write_all(bytes.as_ref()).unwrap();
+        self.writer.flush().unwrap();
     }
 
     /// Changes the window's size.
     pub fn resize(&self, columns: u16, rows: u16) {
         let mut seen = self.seen.0.lock().unwrap();
         seen.screen.screen_mut().set_size(non_zero(rows), non_zero(columns));
-        self.master.as_ref().unwrap().resize(size(columns, rows)).unwrap();
+        self.master.resize(size(columns, rows)).unwrap();
     }
 
     /// The process that was started.
@@ -160,13 +159,7 @@ impl Pty {
 
     /// The terminal's device is as it was before the start.
     pub fn is_as_before(&self) -> bool {
-        format!("{:?}", self.master.as_ref().unwrap().get_termios()) == self.before
-    }
-
-    /// Takes the terminal away.
-    pub fn hang_up(&mut self) {
-        self.writer = None;
-        self.master = None;
+        format!("{:?}", self.master.get_termios()) == self.before
     }
 
     /// Waits for its end; the exit code.

@@ -20,6 +20,9 @@ pub const REPORT: &str = "SANDBANK_TEST_REPORT";
 #[test]
 fn child() {
     let Ok(role) = env::var(ROLE) else { return };
+    if role == "holder" {
+        super::exits::hold_a_terminal_and_end();
+    }
     restore_on_panic();
     if role == "alone" {
         // Out of the terminal's session: its end sends no signal.

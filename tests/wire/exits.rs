@@ -85,15 +85,26 @@ fn a_program_that_is_lent_the_terminal_has_it_alone() {
     pty.assert_given_back();
 }
 
+/// Ends with a terminal in its hands: only a process that is gone has surely closed all of it.
+pub fn hold_a_terminal_and_end() {
+    let mut command = shell(r#"exec 3<&0; "$@" <&3 & wait"#, "alone");
+    command.env(child::REPORT, std::env::var(child::REPORT).unwrap());
+    let pty = Pty::start(command, 80, 24);
+    pty.wait_for("pid ");
+    std::process::exit(0);
+}
+
 #[test]
 fn a_terminal_that_vanishes_without_a_signal_ends_it_quietly() {
     let dir = tempfile::tempdir().unwrap();
     let report = dir.path().join("report");
-    let mut command = shell(r#"exec 3<&0; "$@" <&3 & wait"#, "alone");
-    command.env(child::REPORT, &report);
-    let mut pty = Pty::start(command, 80, 24);
-    pty.wait_for("pid ");
-    pty.hang_up();
+    let holder = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child::child", "--nocapture"])
+        .env(child::ROLE, "holder")
+        .env(child::REPORT, &report)
+        .output()
+        .unwrap();
+    assert!(holder.status.success());
     let ticks = wait_for_file(&report);
     assert!(ticks.parse::<u64>().unwrap() <= 2, "{ticks} hundredths of a second of CPU after the end");
 }
