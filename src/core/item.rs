@@ -26,6 +26,20 @@ impl Item {
     pub fn prompt(key: impl Into<String>, text: impl Into<Untrusted>) -> Self {
         Self { key: key.into(), parent: None, timestamp: None, body: ItemBody::Prompt { text: text.into() } }
     }
+
+    /// What a search looks through: what a reader sees of it, in lower case. Nothing for what is all figures, or not
+    /// for reading.
+    pub fn searched(&self) -> Option<String> {
+        let text = match &self.body {
+            ItemBody::Prompt { text } | ItemBody::Text { text, .. } | ItemBody::Notice { text, .. } => text.clean(),
+            ItemBody::Tool(tool) => {
+                let (subject, output) = (tool.subject().clean(), tool.output.clean());
+                return Some(format!("{} {subject}\n{output}", tool.name.clean_line()).to_lowercase());
+            }
+            ItemBody::Thinking { .. } | ItemBody::Result { .. } => return None,
+        };
+        Some(text.as_str().to_lowercase())
+    }
 }
 
 /// What an item shows.

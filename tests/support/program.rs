@@ -12,6 +12,9 @@ use serde_json::Value;
 /// How long anything may take before a test calls it hung. Generous: test machines are small and shared.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
+/// The key that clients of the scripted API have.
+pub const KEY: &str = "sk-ant-real-0123456789";
+
 /// One data dir and the environment that commands on it run with.
 pub struct Place {
     dir: tempfile::TempDir,
@@ -27,6 +30,16 @@ impl Place {
             dir: tempfile::Builder::new().prefix("sandbank-road-").tempdir().unwrap(),
             env: vec![("XDG_CACHE_HOME".into(), cache.to_str().unwrap().into())],
         }
+    }
+
+    /// A fresh one whose clients have a key, the address of an API that wants it, and `claude` on their PATH.
+    pub fn with_claude(claude: &Path, api: &str) -> Self {
+        let mut place = Self::new();
+        let bin = claude.parent().unwrap().to_str().unwrap();
+        place.env("PATH", format!("{bin}:{}", std::env::var("PATH").unwrap()));
+        place.env("ANTHROPIC_API_KEY", KEY);
+        place.env("ANTHROPIC_BASE_URL", api);
+        place
     }
 
     /// Sets a variable for every later command.
@@ -183,6 +196,12 @@ pub fn kill(pid: u32) {
 pub fn signal(pid: u32, name: &str) {
     let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
     assert!(status.success(), "kill -{name} {pid}");
+}
+
+/// The same; that the process has ended is as good.
+pub fn signal_if_there(pid: u32, name: &str) {
+    let mut kill = Command::new("kill");
+    let _ = kill.args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status().unwrap();
 }
 
 /// Waits for a condition, with a deadline.

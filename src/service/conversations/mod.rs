@@ -4,6 +4,7 @@
 //! a long prompt the lines of an outbox. From then on any server can go on with the turn (`turn`).
 
 mod order;
+mod pages;
 pub mod reader;
 mod turn;
 
@@ -20,18 +21,15 @@ use super::{
 };
 use crate::{
     agent::{Conversation, Invocation, Session},
-    api::{ApiError, CommandRequest, PlacedItem, Scope, command::Turn},
+    api::{ApiError, CommandRequest, command::Turn},
     config::ClaudeKeys,
-    core::{ClaudeExecConfig, ConversationId, ExecId, Item, Usage},
+    core::{ClaudeExecConfig, ConversationId, ExecId, Item, Untrusted, Usage},
     inside::words::PIECE,
     store::{ConversationRow, ExecRow, ExecState, Pace, StoreError},
 };
 
 /// Size of the terminal that the CLI runs on. It folds no line and draws nothing there; tools of it may ask.
 const TERMINAL: (u16, u16) = (50, 200);
-
-/// Items that are read at once.
-const PAGE: u32 = 500;
 
 /// All that starts a run of the CLI but the keys.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -67,6 +65,15 @@ impl Drop for TurnGuard {
     fn drop(&mut self) {
         self.0.turns.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
     }
+}
+
+/// Characters of a title: more than a line of any screen.
+const MAX_TITLE: usize = 200;
+
+/// What a conversation is about, as its prompt begins.
+fn title(prompt: &str) -> Untrusted {
+    let line = prompt.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    Untrusted::new(line.trim().chars().take(MAX_TITLE).collect::<String>())
 }
 
 impl Inner {
@@ -231,6 +238,8 @@ impl Inner {
             profile: request.profile,
             sandbox_id,
             session: None,
+            title: None,
+            model: None,
             created_at: Timestamp::now(),
         }))
     }
@@ -242,13 +251,14 @@ impl Inner {
         prompt: String,
         stdin: Option<String>,
     ) -> Result<(), ApiError> {
-        let (conversation, row) = (conversation.clone(), row.clone());
+        let (mut conversation, row) = (conversation.clone(), row.clone());
+        conversation.title = Some(title(&prompt));
         self.store
             .write::<_, StoreError, _>(Pace::Now, move |tx| {
                 Box::pin(async move {
                     tx.put_conversation(&conversation).await?;
-                    tx.put_item(conversation.conversation, &Item::prompt(format!("{}/prompt", row.exec_id), prompt))
-                        .await?;
+                    let item = Item::prompt(format!("{}/prompt", row.exec_id), prompt);
+                    tx.put_item(&row.account, conversation.conversation, item).await?;
                     tx.add_exec(&row).await?;
                     let Some(stdin) = stdin else { return Ok(()) };
                     let mut number = 0;
@@ -262,37 +272,5 @@ impl Inner {
             })
             .await?;
         Ok(())
-    }
-
-    pub(super) async fn transcript(
-        &self,
-        client: &ClientEnv,
-        scope: &Scope,
-        sandbox: &str,
-        conversation: Option<ConversationId>,
-    ) -> Result<Vec<PlacedItem>, ApiError> {
-        let row = match conversation {
-            Some(id) => self.store.conversation(id).await?.filter(|r| r.account == scope.account),
-            None => {
-                let found = self.find(client, &scope.account, scope.profile, sandbox).await?;
-                self.store.latest_conversation(&found.info.sandbox_id).await?
-            }
-        };
-        let Some(row) = row else {
-            let message = match conversation {
-                Some(id) => format!("there is no conversation {id}"),
-                None => "there is no conversation in this sandbox yet".to_owned(),
-            };
-            return Err(ApiError::not_found(message));
-        };
-        let mut items = Vec::new();
-        loop {
-            let from = items.last().map_or(0, |i: &PlacedItem| i.position + 1);
-            let page = self.store.items(row.conversation, from, PAGE).await?;
-            if page.is_empty() {
-                return Ok(items);
-            }
-            items.extend(page);
-        }
     }
 }

@@ -234,9 +234,8 @@ impl Started {
         if let Some(session) = turn.reader.fold().session() {
             turn.conversation.session = Some(session.to_owned());
         }
+        turn.conversation.model = turn.reader.fold().model().cloned();
         let (conversation, row, request) = (turn.conversation.clone(), turn.row.clone(), turn.run.request_id);
-        let completed = batch.items.iter().map(|item| item.key.clone()).collect();
-        turn.inner.bus.completes(&row.account, conversation.conversation, completed);
         let store = turn.inner.store.clone();
         async move {
             store
@@ -248,8 +247,8 @@ impl Started {
                             let body = EventBody::Line { conversation: id, request_id: Some(request), raw };
                             tx.append_event(&row.account, row.profile, body).await?;
                         }
-                        for item in &batch.items {
-                            tx.put_item(id, item).await?;
+                        for item in batch.items {
+                            tx.put_item(&row.account, id, item).await?;
                         }
                         for (result_index, usage) in batch.usage {
                             let process = row.exec_id.to_string();

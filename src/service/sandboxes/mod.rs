@@ -41,9 +41,7 @@ impl Found {
     /// It has ended, or is not one of ours.
     pub(super) fn must_run(&self) -> Result<(), ApiError> {
         if matches!(self.info.status, SandboxStatus::Terminated | SandboxStatus::Error) {
-            let why = self.info.reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
-            return Err(ApiError::conflict(format!("the sandbox {} has ended{why}", self.info.name))
-                .hint("start another with `sandbank sandbox create`; the workspace is still there"));
+            return Err(has_ended(&self.info.name, self.info.reason.as_deref().unwrap_or("nobody knows why")));
         }
         if self.row.is_none() {
             return Err(ApiError::refused(format!(
@@ -54,6 +52,12 @@ impl Found {
         }
         Ok(())
     }
+}
+
+/// Nothing can be done in it any more.
+pub(super) fn has_ended(name: &str, reason: &str) -> ApiError {
+    ApiError::conflict(format!("the sandbox {name} has ended: {reason}"))
+        .hint("start another with `sandbank sandbox create`; the workspace is still there")
 }
 
 fn ended(row: &mut SandboxRow, end: Option<&SandboxEnd>) {
@@ -161,6 +165,23 @@ impl Inner {
         let row = rows.get_mut(at).and_then(Option::take);
         let sandbox = self.sandbox_client(&modal, &info.sandbox_id);
         Ok(Found { info, row, sandbox })
+    }
+
+    /// The id of the sandbox that the user means. For what our own rows tell of it: its place is not asked.
+    pub(super) async fn known(
+        &self,
+        client: &ClientEnv,
+        account: &AccountId,
+        profile: Profile,
+        name: &str,
+    ) -> Result<SandboxId, ApiError> {
+        let rows = self.store.sandboxes(account, profile).await?;
+        let infos: Vec<_> = rows.iter().filter_map(SandboxRow::info).collect();
+        match names::resolve(&infos, name) {
+            Ok(info) => Ok(info.sandbox_id.clone()),
+            // It may be another program's.
+            Err(_) => Ok(self.find(client, account, profile, name).await?.info.sandbox_id),
+        }
     }
 
     /// The sandbox that the user means, if it can be worked in. What our rows say is believed, so that a command costs
