@@ -104,8 +104,11 @@ impl Term {
         let Size { columns, rows } = tty.size();
         let Ok(screen) = Terminal::new(Screen::new(columns, rows));
         let remote = ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| env::var_os(name).is_some());
+        // Its successor has to be promised that the descriptor stays open and the same; `Tty` owns it.
+        #[expect(deprecated, reason = "`register` is unsafe, and no code here is")]
+        let tty = AsyncFd::new(tty)?;
         let mut term = Self {
-            tty: AsyncFd::new(tty).map_err(io::Error::from)?,
+            tty,
             signals: Signals::new()?,
             input: Input::new(remote),
             events: VecDeque::new(),

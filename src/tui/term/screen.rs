@@ -78,12 +78,14 @@ impl Screen {
         let _ = self.out.write_fmt(args);
     }
 
-    /// To (`x`, `y`) from where the last cell left the cursor; ahead in the same row is said shorter.
-    fn go(&mut self, from: Option<Position>, x: u16, y: u16) {
+    /// To (`x`, `y`) from where the last cell left the cursor; ahead in its row and the begin of the next are said
+    /// shorter. Its row is known also where its column isn't.
+    fn go(&mut self, from: Option<Position>, row: Option<u16>, x: u16, y: u16) {
         match from {
             Some(at) if at.y == y && at.x == x => {}
             Some(at) if at.y == y && at.x + 1 == x => self.put(format_args!("\x1b[C")),
             Some(at) if at.y == y && at.x < x => self.put(format_args!("\x1b[{}C", x - at.x)),
+            _ if x == 0 && row.is_some_and(|row| row + 1 == y) => self.out.extend_from_slice(b"\r\n"),
             _ => self.put(format_args!("\x1b[{};{}H", u32::from(y) + 1, u32::from(x) + 1)),
         }
     }
@@ -189,11 +191,11 @@ impl Backend for Screen {
     {
         let mut look = Look::default();
         let mut at = None;
-        let mut drawn = false;
+        let mut row = None;
         for (x, y, cell) in content {
             self.begin();
-            drawn = true;
-            self.go(at, x, y);
+            self.go(at, row, x, y);
+            row = Some(y);
             let to = Look { fg: cell.fg, bg: cell.bg, line: cell.underline_color, modifier: cell.modifier };
             self.look(look, to);
             look = to;
@@ -204,7 +206,7 @@ impl Backend for Screen {
                 .filter(|at| at.x < self.size.width);
         }
         self.look(look, Look::default());
-        if drawn && self.shown.is_some() {
+        if row.is_some() && self.shown.is_some() {
             // It is somewhere else now.
             self.shown = Some(Position::new(u16::MAX, u16::MAX));
         }
@@ -254,7 +256,7 @@ impl Backend for Screen {
             match self.caret {
                 None => self.out.extend_from_slice(HIDE),
                 Some(at) => {
-                    self.go(None, at.x, at.y);
+                    self.go(None, None, at.x, at.y);
                     if self.shown.is_none() {
                         self.out.extend_from_slice(SHOW);
                     }
