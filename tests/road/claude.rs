@@ -13,7 +13,7 @@ const KEY: &str = "sk-ant-real-0123456789";
 
 /// Everything about a tree that a restore must bring back: types, modes, owners, links, times, bytes; the volume's root
 /// among them, in which the restore's own journal came and went.
-const TREE: &str = "cd /mnt/workspace && find . -path ./.sandbank -prune -o -printf '%P|%y|%m|%U:%G|%l|%T@\\n' | sort \
+pub const TREE: &str = "cd /mnt/workspace && find . -path ./.sandbank -prune -o -printf '%P|%y|%m|%U:%G|%l|%T@\\n' | sort \
                     && find . -path ./.sandbank -prune -o -type f -exec sha256sum {} + | sort -k2";
 
 /// A place whose clients have the key, the address of the API, and `claude` on their PATH.

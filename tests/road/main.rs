@@ -16,3 +16,6 @@ mod program;
 mod prompts;
 #[path = "../support/scripted_api.rs"]
 mod scripted_api;
+#[path = "../support/user.rs"]
+mod user;
+mod users;
