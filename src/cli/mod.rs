@@ -17,7 +17,6 @@ mod out;
 mod progress;
 mod sandbox;
 mod serve;
-mod show;
 mod signals;
 mod table;
 mod version;
@@ -32,6 +31,7 @@ use self::{
     context::Context,
     failure::Failure,
 };
+use crate::core::figures as show;
 
 /// What the program is, while it has no screen.
 const NO_COMMAND: &str = "sandbank runs Claude Code in isolated sandboxes and banks every version of the work in S3; \
