@@ -92,7 +92,7 @@ pub struct OpenBlock {
     pub conversation: ConversationId,
     /// The key that its item will have (message id and ordinal of the block).
     pub item: String,
-    /// `text`, `thinking` or `tool`.
+    /// `text`, `thinking`, `tool` (its input), or `output` (of a shell command, whose item is there already).
     pub block: String,
     /// What is there of it.
     pub text: Untrusted,
@@ -121,22 +121,33 @@ pub enum Live {
         conversation: ConversationId,
         /// The block's key.
         item: String,
-        /// `text`, `thinking` or `tool`.
+        /// `text`, `thinking`, `tool` (its input), or `output` (of a shell command, whose item is there already).
         block: String,
-        /// Bytes of the block before this text: a follower that has another number missed something.
+        /// Bytes of the block before this text: a follower that has another number missed something. From 0 on the block
+        /// begins; one that was there begins again with this text.
         from: u64,
         /// What came.
         text: Untrusted,
     },
-    /// Everything up to this event is on disk; blocks that it completed are no longer open.
+    /// Everything up to this event is on disk.
     Committed {
         /// The last stored event.
         seq: u64,
     },
-    /// Items that a commit made or changed, after it: what a transcript shows, without folding any line.
+    /// Items of one conversation that a commit made or changed: what a transcript shows, without folding any line. They
+    /// come behind the commit's events and before its [`Live::Committed`], and an open block of the same key ends with
+    /// them: its item has all of it. None is sent again to one who was away: who comes back asks for the part that it
+    /// shows.
     Items {
         /// As they are now, in their places.
         items: Vec<PlacedItem>,
+    },
+    /// Open blocks that end and never become items, since what wrote them is over.
+    Dropped {
+        /// Which conversation.
+        conversation: ConversationId,
+        /// Their keys.
+        items: Vec<String>,
     },
     /// How far a command is.
     Progress(Progress),
@@ -163,6 +174,7 @@ impl fmt::Debug for Live {
             Self::Keyframe { seq, open } => write!(f, "keyframe {seq} {open:?}"),
             Self::Delta { item, from, text, .. } => write!(f, "delta {item} {from}+{}", text.raw().len()),
             Self::Items { items } => write!(f, "{} items", items.len()),
+            Self::Dropped { items, .. } => write!(f, "dropped {items:?}"),
             Self::Committed { seq } => write!(f, "committed {seq}"),
             Self::Progress(p) => write!(f, "progress {}", p.request_id),
         }
@@ -177,4 +189,17 @@ pub enum Published {
     Event(Box<Event>),
     /// Live.
     Live(Live),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_was_stored_before_commands_named_their_sandbox_is_read() {
+        let id = RequestId::new();
+        let stored = serde_json::json!({"kind": "command", "request_id": id, "command": "chat", "state": "done"});
+        let body = serde_json::from_value::<EventBody>(stored).unwrap();
+        assert!(matches!(body, EventBody::Command { request_id, sandbox: None, .. } if request_id == id));
+    }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ApiError;
 use crate::core::{AccountId, ConversationId, Item, Profile, SandboxConfig, SandboxInfo, Untrusted, Usage};
 
 /// Whose things, and where: part of every query.
@@ -79,6 +80,34 @@ pub struct PageQuery {
     pub around: Option<u64>,
     /// Items at most; the server gives no more than 500.
     pub limit: u32,
+}
+
+impl PageQuery {
+    /// Asks for a part.
+    pub fn new(account: AccountId, profile: Profile, window: Window, limit: u32) -> Self {
+        let mut query = Self { account, profile, before: None, after: None, around: None, limit };
+        match window {
+            Window::Last => {}
+            Window::Before(position) => query.before = Some(position),
+            Window::After(position) => query.after = Some(position),
+            Window::Around(position) => query.around = Some(position),
+        }
+        query
+    }
+
+    /// Which part is asked for.
+    ///
+    /// # Errors
+    /// More than one.
+    pub fn window(&self) -> Result<Window, ApiError> {
+        match (self.before, self.after, self.around) {
+            (None, None, None) => Ok(Window::Last),
+            (Some(position), None, None) => Ok(Window::Before(position)),
+            (None, Some(position), None) => Ok(Window::After(position)),
+            (None, None, Some(position)) => Ok(Window::Around(position)),
+            _ => Err(ApiError::usage("only one of before, after and around can be asked for")),
+        }
+    }
 }
 
 /// A part of a conversation.

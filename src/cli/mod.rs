@@ -16,6 +16,7 @@ mod local;
 mod out;
 mod progress;
 mod sandbox;
+mod screen;
 mod serve;
 mod signals;
 mod table;
@@ -33,10 +34,6 @@ use self::{
 };
 use crate::core::figures as show;
 
-/// What the program is, while it has no screen.
-const NO_COMMAND: &str = "sandbank runs Claude Code in isolated sandboxes and banks every version of the work in S3; \
-                          the screen comes next, until then see `sandbank --help`";
-
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -50,7 +47,7 @@ pub fn main() -> ExitCode {
 fn run(args: Args) -> Result<(), Failure> {
     let Args { global, command } = args;
     let Some(command) = command else {
-        return Ok(out::line(NO_COMMAND)?);
+        return screen::run(&global);
     };
     // What serves needs a runtime of its own kind, and what only reads needs none.
     match command {

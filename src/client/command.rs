@@ -36,7 +36,7 @@ impl Client {
         let mut known: Option<CommandAnswer> = None;
         loop {
             let message = tokio::select! {
-                message = events.next() => message?,
+                message = events.next() => message,
                 Some(()) = interrupts.recv() => {
                     if known.is_none() {
                         return Err(ApiError::interrupted("interrupted before anything was done"));
@@ -46,6 +46,9 @@ impl Client {
                 }
             };
             match message {
+                Follow::Broken => {}
+                // Somebody waits, and may try again by the same id.
+                Follow::Lost(error) => return Err(error),
                 // Only now: what the command does can't be missed any more.
                 Follow::Connected => {
                     known = Some(match order {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::time::{Instant, sleep_until};
 
 use super::{Client, http::Call};
 use crate::{
@@ -16,15 +17,21 @@ use crate::{
 /// 10 MB; JSON in JSON can double it, and a stream that exceeds this is broken.
 const MAX_MESSAGE: usize = 64 << 20;
 
-/// Between two tries, so that a server which ends at once isn't started in a tight loop.
+/// Between two tries at first, so that a server which ends at once isn't started in a tight loop.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Each pause is twice the one before, up to this: what is mended by hand is found mended at once, as people count, and
+/// a screen that is left open overnight costs nothing.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The events of an account from now on.
 pub struct Events {
     client: Client,
     query: EventsQuery,
     connection: Option<Connection>,
-    broken: bool,
+    /// The pause before the next try, and when that is; none before the first.
+    pause: Duration,
+    again: Option<Instant>,
 }
 
 /// What following gives.
@@ -34,6 +41,10 @@ pub enum Follow {
     Connected,
     /// A message.
     Published(Published),
+    /// The connection ended. It is made again at once, with a new server if need be.
+    Broken,
+    /// No server can be reached or started, and this is why. Tried again after a pause.
+    Lost(ApiError),
 }
 
 struct Connection {
@@ -47,39 +58,49 @@ impl Client {
     /// Follows an account's events from now on.
     pub fn follow(&self, account: AccountId) -> Events {
         let query = EventsQuery { account, after: None };
-        Events { client: self.clone(), query, connection: None, broken: false }
+        Events { client: self.clone(), query, connection: None, pause: PAUSE, again: None }
     }
 }
 
 impl Events {
-    /// What comes next. Connects again by itself; a wait that is given up loses nothing.
-    ///
-    /// # Errors
-    /// No server can be reached or started.
-    pub async fn next(&mut self) -> Result<Follow, ApiError> {
-        loop {
-            let Some(connection) = &mut self.connection else {
-                if self.broken {
-                    tokio::time::sleep(PAUSE).await;
-                }
-                let call = Call::get("/v1/events").query(&self.query);
-                let body = self.client.call(&call, async |answer| Ok(answer.into_body())).await?;
-                self.connection = Some(Connection { body, buffer: BytesMut::new(), searched: 0 });
-                return Ok(Follow::Connected);
-            };
-            let Some(published) = connection.next().await else {
-                self.connection = None;
-                self.broken = true;
-                continue;
-            };
-            self.broken = false;
-            match &published {
-                Published::Event(event) => self.query.after = Some(event.seq),
-                Published::Live(Live::Keyframe { seq, .. }) => self.query.after = Some(*seq),
-                Published::Live(_) => {}
-            }
-            return Ok(Follow::Published(published));
+    /// What comes next. Connects again by itself, for ever; a wait that is given up loses nothing.
+    pub async fn next(&mut self) -> Follow {
+        let Some(connection) = &mut self.connection else { return self.connect().await };
+        let Some(published) = connection.next().await else {
+            self.connection = None;
+            self.later();
+            return Follow::Broken;
+        };
+        // Only a server that says something is one that stays.
+        self.pause = PAUSE;
+        match &published {
+            Published::Event(event) => self.query.after = Some(event.seq),
+            Published::Live(Live::Keyframe { seq, .. }) => self.query.after = Some(*seq),
+            Published::Live(_) => {}
         }
+        Follow::Published(published)
+    }
+
+    async fn connect(&mut self) -> Follow {
+        if let Some(again) = self.again {
+            sleep_until(again).await;
+        }
+        let call = Call::get("/v1/events").query(&self.query);
+        match self.client.call(&call, async |answer| Ok(answer.into_body())).await {
+            Ok(body) => {
+                self.connection = Some(Connection { body, buffer: BytesMut::new(), searched: 0 });
+                Follow::Connected
+            }
+            Err(error) => {
+                self.later();
+                Follow::Lost(error)
+            }
+        }
+    }
+
+    fn later(&mut self) {
+        self.again = Some(Instant::now() + self.pause);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 }
 

@@ -26,6 +26,20 @@ impl Item {
     pub fn prompt(key: impl Into<String>, text: impl Into<Untrusted>) -> Self {
         Self { key: key.into(), parent: None, timestamp: None, body: ItemBody::Prompt { text: text.into() } }
     }
+
+    /// What a search looks through: what a reader sees of it, in lower case. Nothing for what is all figures, or not
+    /// for reading.
+    pub fn searched(&self) -> Option<String> {
+        let text = match &self.body {
+            ItemBody::Prompt { text } | ItemBody::Text { text, .. } | ItemBody::Notice { text, .. } => text.clean(),
+            ItemBody::Tool(tool) => {
+                let (subject, output) = (tool.subject().clean(), tool.output.clean());
+                return Some(format!("{} {subject}\n{output}", tool.name.clean_line()).to_lowercase());
+            }
+            ItemBody::Thinking { .. } | ItemBody::Result { .. } => return None,
+        };
+        Some(text.as_str().to_lowercase())
+    }
 }
 
 /// What an item shows.
@@ -117,10 +131,13 @@ pub struct Tool {
     /// What it gave back, as text.
     #[serde(default)]
     pub output: Untrusted,
+    /// Exit code, of a command of the user's own; 128 + n for signal n.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
     /// What it changed in a file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub diff: Vec<DiffLine>,
-    /// How long it has run, as heartbeats say (every 30 s).
+    /// How long it has run: of Claude's calls as heartbeats say (every 30 s), of the user's own in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elapsed_ms: Option<u64>,
 }

@@ -13,9 +13,9 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::{
     agent::fold::{Change, OpenKind},
-    api::{ApiError, Event, EventBody, Live, OpenBlock, Published},
-    core::{AccountId, ConversationId},
-    store::Store,
+    api::{ApiError, Live, OpenBlock, PlacedItem, Published},
+    core::{AccountId, ConversationId, Untrusted},
+    store::{Commit, Store},
 };
 
 /// Messages that may wait for a follower. One that is further behind than this is cut off: it comes again with its
@@ -24,6 +24,9 @@ const BEHIND: usize = 1024;
 
 /// Open blocks that an account's followers are told of at most; Claude has a few.
 const BLOCKS: usize = 512;
+
+/// Name of a block that holds a shell command's output.
+pub(super) const OUTPUT: &str = "output";
 
 /// Events that are read from the store at once.
 const PAGE: u32 = 256;
@@ -38,18 +41,33 @@ struct Channel {
     /// Number of the last event that went out.
     seq: u64,
     open: BTreeMap<(ConversationId, String), OpenBlock>,
-    /// Blocks that the next stored lines of a conversation complete.
-    closing: HashMap<ConversationId, Vec<String>>,
 }
 
 impl Default for Channel {
     fn default() -> Self {
         let (sender, _) = broadcast::channel(BEHIND);
-        Self { sender, seq: 0, open: BTreeMap::new(), closing: HashMap::new() }
+        Self { sender, seq: 0, open: BTreeMap::new() }
     }
 }
 
 impl Channel {
+    fn begin(&mut self, conversation: ConversationId, item: &str, block: &str) {
+        let key = (conversation, item.to_owned());
+        // A program that begins and ends blocks and never says their lines.
+        if self.open.len() < BLOCKS || self.open.contains_key(&key) {
+            let (item, block) = (item.to_owned(), block.to_owned());
+            self.open.insert(key, OpenBlock { conversation, item, block, text: Untrusted::default() });
+        }
+    }
+
+    /// A block that nobody was told of stays untold: its item brings all of it.
+    fn grow(&mut self, conversation: ConversationId, item: &str, from: u64, text: Untrusted) {
+        let Some(open) = self.open.get_mut(&(conversation, item.to_owned())) else { return };
+        open.text.push_str(text.raw());
+        let (item, block) = (item.to_owned(), open.block.clone());
+        self.send(Published::Live(Live::Delta { conversation, item, block, from, text }));
+    }
+
     fn send(&self, message: Published) {
         // Nobody listening is no trouble.
         let _ = self.sender.send(message);
@@ -65,20 +83,28 @@ impl Bus {
         change(self.lock().entry(account.clone()).or_default())
     }
 
-    /// Sends the events of one commit.
-    pub(super) fn publish(&self, events: Vec<Event>) {
+    /// Sends what one commit brought: events, items, and that they are stored. A block whose item is there is no longer
+    /// open.
+    pub(super) fn publish(&self, commit: Commit) {
         let mut channels = self.lock();
         let mut last: BTreeMap<AccountId, u64> = BTreeMap::new();
-        for event in events {
+        for event in commit.events {
             let channel = channels.entry(event.account.clone()).or_default();
-            if let EventBody::Line { conversation, .. } = &event.body {
-                for item in channel.closing.remove(conversation).unwrap_or_default() {
-                    channel.open.remove(&(*conversation, item));
-                }
-            }
             channel.seq = event.seq;
             last.insert(event.account.clone(), event.seq);
             channel.send(Published::Event(Box::new(event)));
+        }
+        // A message for each conversation: all of a commit might be more than a follower takes at once.
+        let mut changed: BTreeMap<(AccountId, ConversationId), Vec<PlacedItem>> = BTreeMap::new();
+        for (account, item) in commit.items {
+            changed.entry((account, item.conversation)).or_default().push(item);
+        }
+        for ((account, conversation), items) in changed {
+            let channel = channels.entry(account).or_default();
+            for item in &items {
+                channel.open.remove(&(conversation, item.item.key.clone()));
+            }
+            channel.send(Published::Live(Live::Items { items }));
         }
         for (account, seq) in last {
             channels.entry(account).or_default().send(Published::Live(Live::Committed { seq }));
@@ -92,42 +118,41 @@ impl Bus {
 
     /// Sends what was written of an answer.
     pub(super) fn delta(&self, account: &AccountId, conversation: ConversationId, change: Change) {
+        match change {
+            Change::Begun(block) => self.grow(account, conversation, &block.item, kind(block.kind), 0, block.text),
+            Change::Grown { item, from, text } => {
+                self.with(account, |channel| channel.grow(conversation, &item, from as u64, text));
+            }
+        }
+    }
+
+    /// Sends more of an open block; from 0 on it begins, also one that was there.
+    pub(super) fn grow(
+        &self,
+        account: &AccountId,
+        conversation: ConversationId,
+        item: &str,
+        block: &str,
+        from: u64,
+        text: Untrusted,
+    ) {
         self.with(account, |channel| {
-            let delta = match change {
-                Change::Begun(block) => {
-                    // A program that begins and ends blocks and never says their lines.
-                    if channel.open.len() >= BLOCKS {
-                        return;
-                    }
-                    let block = OpenBlock {
-                        conversation,
-                        item: block.item,
-                        block: kind(block.kind).to_owned(),
-                        text: block.text,
-                    };
-                    channel.open.insert((conversation, block.item.clone()), block.clone());
-                    Live::Delta { conversation, item: block.item, block: block.block, from: 0, text: block.text }
-                }
-                Change::Grown { item, from, text } => {
-                    let Some(block) = channel.open.get_mut(&(conversation, item.clone())) else { return };
-                    block.text.push_str(text.raw());
-                    Live::Delta { conversation, item, block: block.block.clone(), from: from as u64, text }
-                }
-            };
-            channel.send(Published::Live(delta));
+            if from == 0 {
+                channel.begin(conversation, item, block);
+            }
+            channel.grow(conversation, item, from, text);
         });
     }
 
-    /// Says which open blocks the next stored lines of a conversation complete.
-    pub(super) fn completes(&self, account: &AccountId, conversation: ConversationId, items: Vec<String>) {
-        self.with(account, |channel| channel.closing.entry(conversation).or_default().extend(items));
-    }
-
-    /// A turn is over: nothing of it is open any more.
+    /// A turn is over: nothing of it is open any more. What another command writes there goes on.
     pub(super) fn clear(&self, account: &AccountId, conversation: ConversationId) {
         self.with(account, |channel| {
-            channel.open.retain(|(c, _), _| *c != conversation);
-            channel.closing.remove(&conversation);
+            let of_turn =
+                |(c, _): &(ConversationId, String), block: &mut OpenBlock| *c == conversation && block.block != OUTPUT;
+            let items: Vec<String> = channel.open.extract_if(.., of_turn).map(|((_, item), _)| item).collect();
+            if !items.is_empty() {
+                channel.send(Published::Live(Live::Dropped { conversation, items }));
+            }
         });
     }
 
@@ -226,8 +251,8 @@ mod tests {
     use super::*;
     use crate::{
         agent::fold,
-        api::CommandState,
-        core::{Profile, RequestId, Untrusted},
+        api::{CommandState, EventBody},
+        core::{Item, Profile, RequestId},
         store::{Pace, StoreError},
     };
 
@@ -238,7 +263,7 @@ mod tests {
     async fn open(dir: &tempfile::TempDir) -> (Bus, Store) {
         let bus = Bus::default();
         let sink = bus.clone();
-        let store = Store::open(&dir.path().join("s.db"), move |events| sink.publish(events)).await.unwrap();
+        let store = Store::open(&dir.path().join("s.db"), move |commit| sink.publish(commit)).await.unwrap();
         (bus, store)
     }
 
@@ -316,11 +341,11 @@ mod tests {
             let grown = Change::Grown { item: item.into(), from: 1, text: "b".into() };
             bus.delta(&account(), conversation, grown);
         }
-        bus.completes(&account(), conversation, vec!["m/0".into()]);
         store
             .write::<_, StoreError, _>(Pace::Now, move |tx| {
                 Box::pin(async move {
                     let body = EventBody::Line { conversation, request_id: None, raw: Untrusted::new("{}") };
+                    tx.put_item(&account(), conversation, Item::prompt("m/0", "ab")).await?;
                     tx.append_event(&account(), Profile::Local, body).await
                 })
             })
@@ -330,6 +355,56 @@ mod tests {
         let first = Box::pin(stream).next().await.unwrap();
         let Published::Live(Live::Keyframe { seq: 1, open }) = first else { panic!("{first:?}") };
         assert_eq!(open.iter().map(|b| (b.item.as_str(), b.text.raw())).collect::<Vec<_>>(), [("m/1", "ab")]);
+    }
+
+    #[tokio::test]
+    async fn items_come_behind_their_lines_and_before_the_word_that_all_is_stored() {
+        let dir = tempfile::tempdir().unwrap();
+        let (bus, store) = open(&dir).await;
+        let conversation = ConversationId::new();
+        let mut stream = Box::pin(bus.follow(&store, &account(), None).await.unwrap());
+        assert!(matches!(stream.next().await, Some(Published::Live(Live::Keyframe { .. }))));
+        store
+            .write::<_, StoreError, _>(Pace::Now, move |tx| {
+                Box::pin(async move {
+                    tx.put_item(&account(), conversation, Item::prompt("a", "1")).await?;
+                    let body = EventBody::Line { conversation, request_id: None, raw: Untrusted::new("{}") };
+                    tx.append_event(&account(), Profile::Local, body).await?;
+                    tx.put_item(&account(), conversation, Item::prompt("b", "2")).await?;
+                    tx.put_item(&account(), conversation, Item::prompt("a", "3")).await
+                })
+            })
+            .await
+            .unwrap();
+        let seen: Vec<Published> = stream.by_ref().take(3).collect().await;
+        let [Published::Event(_), Published::Live(Live::Items { items }), Published::Live(Live::Committed { seq: 1 })] =
+            &seen[..]
+        else {
+            panic!("{seen:?}")
+        };
+        let shown: Vec<_> = items.iter().map(|i| (i.position, i.item.clone())).collect();
+        let item = |key: &str, text: &str| Item::prompt(key, text);
+        assert_eq!(shown, [(0, item("a", "1")), (1, item("b", "2")), (0, item("a", "3"))]);
+    }
+
+    #[tokio::test]
+    async fn blocks_that_a_turn_leaves_open_are_dropped_and_those_of_a_shell_go_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let (bus, store) = open(&dir).await;
+        let conversation = ConversationId::new();
+        let mut stream = Box::pin(bus.follow(&store, &account(), None).await.unwrap());
+        assert!(matches!(stream.next().await, Some(Published::Live(Live::Keyframe { .. }))));
+        let block = fold::OpenBlock { item: "m/0".into(), kind: OpenKind::Text, tool: None, text: "a".into() };
+        bus.delta(&account(), conversation, Change::Begun(block));
+        bus.grow(&account(), conversation, "shell", OUTPUT, 0, "one".into());
+        bus.clear(&account(), conversation);
+        bus.grow(&account(), conversation, "shell", OUTPUT, 3, " two".into());
+        let last = stream.by_ref().take(4).collect::<Vec<_>>().await.pop().unwrap();
+        assert!(matches!(&last, Published::Live(Live::Delta { from: 3, .. })), "{last:?}");
+        let stream = bus.follow(&store, &account(), None).await.unwrap();
+        let first = Box::pin(stream).next().await.unwrap();
+        let Published::Live(Live::Keyframe { open, .. }) = first else { panic!("{first:?}") };
+        assert_eq!(open.iter().map(|b| (b.item.as_str(), b.text.raw())).collect::<Vec<_>>(), [("shell", "one two")]);
     }
 
     #[tokio::test]

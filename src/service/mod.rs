@@ -4,7 +4,8 @@
 //! commands       a row, the work, the row's end; what was left unfinished is taken up
 //! sandboxes      start, find, list, end            names       what they are called
 //! exec           a command's bytes to a client     shim        a command followed through broken connections
-//! conversations  prompts, turns, transcripts       versions    save and restore
+//! stop           asked, told, killed
+//! conversations  prompts, turns, shell, reading       versions    save and restore
 //! spools         output that sandboxes may forget
 //! places         clients of Modal and buckets      clients     whose environment counts
 //! bus            what followers of events see      carried     this program inside sandboxes
@@ -25,6 +26,7 @@ pub mod run;
 mod sandboxes;
 mod shim;
 mod spools;
+mod stop;
 pub mod versions;
 
 use std::{
@@ -48,9 +50,12 @@ pub use place::{LocalAccess, LocalPlace, Place};
 pub use run::{ProgressSink, Run};
 
 use crate::{
-    api::{ApiError, CommandAnswer, CommandRequest, Doctor, ExecStart, PlacedItem, Published, SandboxDetail, Scope},
+    api::{
+        ApiError, CommandAnswer, CommandRequest, CommandSummary, ConversationPage, Doctor, ExecStart, PageQuery,
+        PlacedItem, Published, SandboxDetail, Scope, SearchQuery, UsageQuery,
+    },
     config::{Config, DataDir},
-    core::{AccountId, ConversationId, RequestId, SandboxId, SandboxInfo, Version},
+    core::{AccountId, ConversationId, RequestId, SandboxId, SandboxInfo, Usage, Version},
     modal::{Modal, Sandbox},
     store::{Pace, Store, StoreError, Tx},
 };
@@ -135,7 +140,7 @@ impl Service {
     pub async fn open(config: Config, data: DataDir, local: Arc<dyn LocalPlace>) -> Result<Self, ApiError> {
         let bus = bus::Bus::default();
         let sink = bus.clone();
-        let store = Store::open(&data.database(), move |events| sink.publish(events)).await?;
+        let store = Store::open(&data.database(), move |commit| sink.publish(commit)).await?;
         let inner = Arc::new(Inner {
             places: places::Places::new(config.clone(), local),
             config,
@@ -184,6 +189,14 @@ impl Service {
     /// It can't be taken, and nothing of it is stored.
     pub async fn submit(&self, client: Option<Uuid>, request: CommandRequest) -> Result<CommandAnswer, ApiError> {
         self.inner.submit(self.inner.clients.env(client), request).await
+    }
+
+    /// Commands that have not ended, oldest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn commands(&self, scope: &Scope) -> Result<Vec<CommandSummary>, ApiError> {
+        Ok(self.inner.store.commands_under_way(&scope.account, scope.profile).await?)
     }
 
     /// What is known of a command.
@@ -270,6 +283,35 @@ impl Service {
         conversation: Option<ConversationId>,
     ) -> Result<Vec<PlacedItem>, ApiError> {
         self.inner.transcript(&self.inner.clients.env(client), scope, sandbox, conversation).await
+    }
+
+    /// A part of a sandbox's latest conversation.
+    ///
+    /// # Errors
+    /// There is no such sandbox.
+    pub async fn conversation(
+        &self,
+        client: Option<Uuid>,
+        query: &PageQuery,
+        sandbox: &str,
+    ) -> Result<ConversationPage, ApiError> {
+        self.inner.page(&self.inner.clients.env(client), query, sandbox).await
+    }
+
+    /// Positions of the items of a sandbox's latest conversation that hold a text, oldest first.
+    ///
+    /// # Errors
+    /// There is no such sandbox.
+    pub async fn search(&self, client: Option<Uuid>, query: &SearchQuery, sandbox: &str) -> Result<Vec<u64>, ApiError> {
+        self.inner.search(&self.inner.clients.env(client), query, sandbox).await
+    }
+
+    /// What an account has spent from a time on.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn usage(&self, query: &UsageQuery) -> Result<Usage, ApiError> {
+        Ok(self.inner.store.spent_since(&query.account, query.since).await?)
     }
 
     /// The account's events: stored ones after the cursor (from now on when absent), a keyframe, then what happens.

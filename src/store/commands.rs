@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{Store, StoreError, Tx, from_json, json, millis, parsed, unsigned};
+use super::{Store, StoreError, Tx, from_json, json, millis, parsed, timestamp, unsigned};
 use crate::{
-    api::{ApiError, CommandAnswer, CommandRequest, CommandState, EventBody},
-    core::RequestId,
+    api::{ApiError, CommandAnswer, CommandRequest, CommandState, CommandSummary, EventBody},
+    core::{AccountId, Profile, RequestId},
 };
 
 /// One command.
@@ -69,6 +69,36 @@ impl Store {
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(|id| parsed(id)).collect()
+    }
+
+    /// An account's commands in a place that have not ended, oldest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn commands_under_way(
+        &self,
+        account: &AccountId,
+        profile: Profile,
+    ) -> Result<Vec<CommandSummary>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT body, state, created_at FROM commands
+             WHERE state IN ('accepted', 'running') AND account = ? AND profile = ? ORDER BY created_at, request_id",
+        )
+        .bind(account.as_str())
+        .bind(profile.as_str())
+        .fetch_all(&self.readers)
+        .await?;
+        let summary = |row: &SqliteRow| {
+            let request: CommandRequest = from_json(row.try_get("body")?)?;
+            Ok(CommandSummary {
+                request_id: request.request_id,
+                kind: request.command.kind().to_owned(),
+                state: state(row.try_get("state")?)?,
+                sandbox: request.command.sandbox().map(str::to_owned),
+                created_at: timestamp(row.try_get("created_at")?),
+            })
+        };
+        rows.iter().map(summary).collect()
     }
 }
 

@@ -120,7 +120,7 @@ impl Tx {
         .await?;
         let seq = unsigned(last) + 1;
         let at = timestamp(millis(at));
-        self.events.push(Event { seq, account: account.clone(), profile, at, body });
+        self.commit.events.push(Event { seq, account: account.clone(), profile, at, body });
         Ok(seq)
     }
 }

@@ -33,12 +33,30 @@ pub use execs::{ExecRow, ExecState};
 pub use sandboxes::SandboxRow;
 pub use writer::{Pace, Tx};
 
-use crate::api::Event;
+use crate::{
+    api::{Event, PlacedItem},
+    core::AccountId,
+};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
 
 /// Readers wait for nothing but a checkpoint; more of them than this only cost memory.
 const READERS: u32 = 4;
+
+/// What a commit brought, for those who follow.
+#[derive(Debug, Default)]
+pub struct Commit {
+    /// In their order.
+    pub events: Vec<Event>,
+    /// New and changed ones, with their accounts, in the order in which they were stored.
+    pub items: Vec<(AccountId, PlacedItem)>,
+}
+
+impl Commit {
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.items.is_empty()
+    }
+}
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -49,11 +67,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or makes the database. `on_commit` gets the events of each commit, in order, right after it.
+    /// Opens or makes the database. `on_commit` gets what each commit brought, right after it and in order.
     ///
     /// # Errors
     /// It can't be opened or written, is damaged, or was made by a newer program.
-    pub async fn open(path: &Path, on_commit: impl Fn(Vec<Event>) + Send + 'static) -> Result<Self, StoreError> {
+    pub async fn open(path: &Path, on_commit: impl Fn(Commit) + Send + 'static) -> Result<Self, StoreError> {
         let open = |e: sqlx::Error| StoreError::opening(path, &e);
         let options = SqliteConnectOptions::new()
             .filename(path)

@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     api::{ApiError, Command, CommandRequest, CommandState, EventBody},
     core::{
-        AccountId, ConversationId, ExecId, Item, MicroDollars, Profile, RequestId, SandboxConfig, SandboxId,
-        SandboxStatus, Untrusted, Usage,
+        AccountId, ConversationId, ExecId, Item, ItemBody, MicroDollars, Profile, RequestId, SandboxConfig, SandboxId,
+        SandboxStatus, Untrusted, Usage, item::Tool,
     },
 };
 
@@ -20,8 +20,9 @@ impl Fixture {
         let dir = tempfile::tempdir().unwrap();
         let published = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&published);
-        let store =
-            Store::open(&dir.path().join("s.db"), move |events| sink.lock().unwrap().extend(events)).await.unwrap();
+        let store = Store::open(&dir.path().join("s.db"), move |commit| sink.lock().unwrap().extend(commit.events))
+            .await
+            .unwrap();
         Self { dir, store, published }
     }
 
@@ -88,6 +89,13 @@ async fn a_command_is_stored_once_and_keeps_its_first_end() {
     assert!(accept(&f.store, &request).await.is_none());
     assert_eq!(accept(&f.store, &request).await.unwrap().answer.state, CommandState::Accepted);
     assert_eq!(f.store.unfinished_commands().await.unwrap(), [request.request_id]);
+    let [summary] = &f.store.commands_under_way(&account(), Profile::Local).await.unwrap()[..] else {
+        panic!("one command is under way")
+    };
+    assert_eq!((summary.request_id, summary.kind.as_str()), (request.request_id, "sandbox_terminate"));
+    assert_eq!((summary.state, summary.sandbox.as_deref()), (CommandState::Accepted, Some("heron")));
+    assert!(f.store.commands_under_way(&account(), Profile::Modal).await.unwrap().is_empty());
+    assert!(f.store.commands_under_way(&AccountId::new("b").unwrap(), Profile::Local).await.unwrap().is_empty());
 
     let ended = request.clone();
     f.store
@@ -185,8 +193,8 @@ async fn items_keep_their_place_and_usage_counts_once() {
     f.store
         .write::<_, StoreError, _>(Pace::Grouped, move |tx| {
             Box::pin(async move {
-                for item in &items {
-                    tx.put_item(id, item).await?;
+                for item in items {
+                    tx.put_item(&account(), id, item).await?;
                 }
                 let usage = UsageRow { process: "p".into(), result_index: 0, conversation: id, usage: spent };
                 tx.add_usage(&usage).await?;
@@ -201,22 +209,147 @@ async fn items_keep_their_place_and_usage_counts_once() {
     assert_eq!(f.store.usage(id).await.unwrap(), spent);
 }
 
+fn conversation(account: &AccountId) -> ConversationRow {
+    ConversationRow {
+        conversation: ConversationId::new(),
+        account: account.clone(),
+        profile: Profile::Local,
+        sandbox_id: SandboxId::new("sb-1").unwrap(),
+        session: None,
+        title: None,
+        model: None,
+        created_at: timestamp(1),
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_keeps_its_first_title_and_its_last_model() {
+    let f = Fixture::new().await;
+    let row = conversation(&account());
+    let id = row.conversation;
+    for (title, model) in [(None, None), (Some("herons"), Some("opus")), (Some("egrets"), Some("haiku")), (None, None)]
+    {
+        let row = ConversationRow { title: title.map(Untrusted::new), model: model.map(Untrusted::new), ..row.clone() };
+        f.store
+            .write::<_, StoreError, _>(Pace::Now, move |tx| Box::pin(async move { tx.put_conversation(&row).await }))
+            .await
+            .unwrap();
+    }
+    let row = f.store.conversation(id).await.unwrap().unwrap();
+    assert_eq!((row.title.unwrap().raw(), row.model.unwrap().raw()), ("herons", "haiku"));
+}
+
+#[tokio::test]
+async fn what_an_account_has_spent_counts_from_a_time_on_and_for_it_alone() {
+    let f = Fixture::new().await;
+    let rows = [account(), AccountId::new("other").unwrap()].map(|account| conversation(&account));
+    for (n, row) in rows.into_iter().enumerate() {
+        let usage = Usage { input_tokens: 5, output_tokens: 6, cost: MicroDollars(70) };
+        let usage = UsageRow { process: n.to_string(), result_index: 0, conversation: row.conversation, usage };
+        f.store
+            .write::<_, StoreError, _>(Pace::Now, move |tx| {
+                Box::pin(async move {
+                    tx.put_conversation(&row).await?;
+                    tx.add_usage(&usage).await
+                })
+            })
+            .await
+            .unwrap();
+    }
+    let now = jiff::Timestamp::now();
+    let minute = jiff::Span::new().minutes(1);
+    assert_eq!(f.store.spent_since(&account(), now - minute).await.unwrap().cost, MicroDollars(70));
+    assert_eq!(f.store.spent_since(&account(), now + minute).await.unwrap(), Usage::default());
+}
+
+#[tokio::test]
+async fn a_search_finds_any_part_of_what_is_shown_in_any_language_and_case() {
+    let f = Fixture::new().await;
+    let id = ConversationId::new();
+    let tool = |output: &str| Item {
+        key: "tool".into(),
+        parent: None,
+        timestamp: None,
+        body: ItemBody::Tool(Tool {
+            name: "Bash".into(),
+            input: serde_json::json!({ "command": "cargo TEST" }),
+            output: output.into(),
+            ..Tool::default()
+        }),
+    };
+    let thinking = ItemBody::Thinking { text: "Heron?".into(), duration_ms: None };
+    let items = [
+        Item::prompt("a", "Der GRÜNE Reiher_100%"),
+        Item::prompt("b", "\u{1b}[31m灰色の鷺\u{1b}[0m"),
+        tool("running"),
+        Item { body: thinking, ..Item::prompt("c", "") },
+        tool("a heron failed"),
+    ];
+    f.store
+        .write::<_, StoreError, _>(Pace::Now, move |tx| {
+            Box::pin(async move {
+                for item in items {
+                    tx.put_item(&account(), id, item).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+    for (text, found) in [
+        ("grüne", vec![0]),
+        ("r_1", vec![0]),
+        ("0%", vec![0]),
+        ("鷺", vec![1]),
+        ("[31m", vec![]),
+        ("cargo test", vec![2]),
+        ("heron", vec![2]),
+        ("running", vec![]),
+        ("r", vec![0, 2]),
+    ] {
+        assert_eq!(f.store.search_items(id, text, 10).await.unwrap(), found, "{text}");
+    }
+    assert_eq!(f.store.search_items(id, "r", 1).await.unwrap(), [0]);
+    assert_eq!(f.store.item_count(id).await.unwrap(), 4);
+}
+
+/// A database as the first version made it.
+#[tokio::test]
+async fn rows_of_before_have_titles_and_are_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    let first = sqlx::migrate::Migrator {
+        migrations: vec![MIGRATIONS.migrations[0].clone()].into(),
+        ..sqlx::migrate::Migrator::DEFAULT
+    };
+    let mut old = SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
+    first.run(&mut old).await.unwrap();
+    let id = ConversationId::new();
+    sqlx::query("INSERT INTO conversations VALUES (?, 'default', 'local', 'sb-1', NULL, 1, 1)")
+        .bind(id.to_string())
+        .execute(&mut old)
+        .await
+        .unwrap();
+    let item = json(&Item::prompt("p", "Count the herons\nand egrets")).unwrap();
+    sqlx::query("INSERT INTO items VALUES (?, 'p', 0, 1, ?)")
+        .bind(id.to_string())
+        .bind(item)
+        .execute(&mut old)
+        .await
+        .unwrap();
+    sqlx::Connection::close(old).await.unwrap();
+
+    let store = Store::open(&path, |_| {}).await.unwrap();
+    let row = store.conversation(id).await.unwrap().unwrap();
+    assert_eq!(row.title.unwrap().raw(), "Count the herons");
+    assert_eq!(store.search_items(id, "count", 10).await.unwrap(), [0]);
+}
+
 #[tokio::test]
 async fn an_outbox_keeps_what_was_not_acknowledged_until_its_exec_ends() {
     let f = Fixture::new().await;
-    let row = ExecRow {
-        exec_id: ExecId::new(),
-        account: account(),
-        profile: Profile::Local,
-        sandbox_id: SandboxId::new("sb-1").unwrap(),
-        conversation: None,
-        spec: "{}".into(),
-        state: ExecState::Accepted,
-        committed: 0,
-        exit_code: None,
-        reason: None,
-        created_at: timestamp(5),
-    };
+    let sandbox = SandboxId::new("sb-1").unwrap();
+    let row = ExecRow::new(ExecId::new(), account(), Profile::Local, sandbox.clone(), "{}".into());
     let id = row.exec_id;
     f.store
         .write::<_, StoreError, _>(Pace::Now, move |tx| {
@@ -238,6 +371,7 @@ async fn an_outbox_keeps_what_was_not_acknowledged_until_its_exec_ends() {
     assert_eq!(f.store.outbox(id).await.unwrap(), [(2, b"line".to_vec()), (3, b"line".to_vec())]);
     let running = f.store.unfinished_execs().await.unwrap();
     assert_eq!((running[0].state, running[0].committed), (ExecState::Running, 100));
+    assert!(f.store.ended_execs(&sandbox, 9).await.unwrap().is_empty());
     f.store
         .write::<_, StoreError, _>(Pace::Now, move |tx| {
             Box::pin(async move { tx.exec_ended(id, Some(137), Some("killed")).await })
@@ -245,6 +379,7 @@ async fn an_outbox_keeps_what_was_not_acknowledged_until_its_exec_ends() {
         .await
         .unwrap();
     assert!(f.store.outbox(id).await.unwrap().is_empty());
+    assert_eq!(f.store.ended_execs(&sandbox, 9).await.unwrap(), [id]);
     assert_eq!(f.store.exec(id).await.unwrap().unwrap().exit_code, Some(137));
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Changes come through a queue; those that wait together are committed together (a commit with `synchronous=FULL`
 //! costs a disk flush). Each runs in a savepoint: one that fails takes nothing of the others with it. Results are
-//! handed back, and events published, only when the commit has succeeded.
+//! handed back, and events and items published, only when the commit has succeeded.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -16,8 +16,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::StoreError;
-use crate::api::Event;
+use super::{Commit, StoreError};
 
 /// How long a change may wait for others to be committed with it: 20 flushes a second at most, and nobody notices a
 /// twentieth of a second between a word on the screen and its row.
@@ -35,11 +34,11 @@ pub enum Pace {
     Grouped,
 }
 
-/// A transaction that is open, and the events that it will publish.
+/// A transaction that is open, and what it will publish.
 #[derive(Debug)]
 pub struct Tx {
     connection: SqliteConnection,
-    pub(super) events: Vec<Event>,
+    pub(super) commit: Commit,
 }
 
 impl Deref for Tx {
@@ -73,9 +72,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: SqliteConnection, on_commit: impl Fn(Vec<Event>) + Send + 'static) -> Self {
+    pub(super) fn start(connection: SqliteConnection, on_commit: impl Fn(Commit) + Send + 'static) -> Self {
         let (jobs, queue) = mpsc::channel(MAX_GROUP);
-        tokio::spawn(run(Tx { connection, events: Vec::new() }, queue, on_commit));
+        tokio::spawn(run(Tx { connection, commit: Commit::default() }, queue, on_commit));
         Self { jobs }
     }
 
@@ -113,7 +112,7 @@ impl Writer {
     }
 }
 
-async fn run(mut tx: Tx, mut queue: mpsc::Receiver<Job>, on_commit: impl Fn(Vec<Event>)) {
+async fn run(mut tx: Tx, mut queue: mpsc::Receiver<Job>, on_commit: impl Fn(Commit)) {
     let mut closing = None;
     while closing.is_none() {
         let (first, rest) = match queue.recv().await {
@@ -143,11 +142,11 @@ async fn run(mut tx: Tx, mut queue: mpsc::Receiver<Job>, on_commit: impl Fn(Vec<
             }
         }
         let (delivers, failed) = commit(&mut tx, group).await;
-        let events = std::mem::take(&mut tx.events);
+        let brought = std::mem::take(&mut tx.commit);
         if let Some(error) = &failed {
             tracing::error!(%error, "a commit failed");
-        } else if !events.is_empty() {
-            on_commit(events);
+        } else if !brought.is_empty() {
+            on_commit(brought);
         }
         for deliver in delivers {
             deliver(failed.clone());
@@ -176,11 +175,12 @@ async fn commit(tx: &mut Tx, group: Vec<Change>) -> (Vec<Deliver>, Option<StoreE
             delivers.push(refused(change));
             continue;
         }
-        let events = tx.events.len();
+        let (events, items) = (tx.commit.events.len(), tx.commit.items.len());
         let (keep, deliver) = change(tx).await;
         delivers.push(deliver);
         if !keep {
-            tx.events.truncate(events);
+            tx.commit.events.truncate(events);
+            tx.commit.items.truncate(items);
             failed = tx.execute("ROLLBACK TO one").await.err().map(StoreError::from);
         }
         if failed.is_none() {

@@ -3,11 +3,11 @@
 use axum::{Json, extract::State};
 
 use super::{
-    super::answer::{Answer, Body, Caller, Name},
+    super::answer::{Answer, Body, Caller, Name, Params},
     App,
 };
 use crate::{
-    api::{CommandAnswer, CommandRequest},
+    api::{CommandAnswer, CommandRequest, CommandSummary, Scope},
     core::RequestId,
 };
 
@@ -18,6 +18,10 @@ pub(super) async fn submit(
 ) -> Answer<CommandAnswer> {
     app.open()?;
     Ok(Json(app.service.submit(client, request).await?))
+}
+
+pub(super) async fn list(State(app): State<App>, Params(scope): Params<Scope>) -> Answer<Vec<CommandSummary>> {
+    Ok(Json(app.service.commands(&scope).await?))
 }
 
 pub(super) async fn get(State(app): State<App>, Name(id): Name<RequestId>) -> Answer<CommandAnswer> {

@@ -1,4 +1,4 @@
-//! The server about itself and its engine.
+//! The server about itself, its engine and what was spent.
 
 use std::sync::atomic::Ordering;
 
@@ -13,9 +13,10 @@ use super::{
 };
 use crate::{
     api::{
-        BUILD, Doctor, EngineAccess, EngineStatus, Hello, PROTOCOL, Scope, ServerStatus, Stop, VERSION, Welcome,
-        hello::is_override,
+        BUILD, Doctor, EngineAccess, EngineStatus, Hello, PROTOCOL, Scope, ServerStatus, Stop, UsageQuery, VERSION,
+        Welcome, hello::is_override,
     },
+    core::Usage,
     service::ClientEnv,
 };
 
@@ -64,6 +65,10 @@ pub(super) async fn doctor(
     Params(scope): Params<Scope>,
 ) -> Answer<Doctor> {
     Ok(Json(app.service.doctor(client, &scope).await))
+}
+
+pub(super) async fn usage(State(app): State<App>, Params(query): Params<UsageQuery>) -> Answer<Usage> {
+    Ok(Json(app.service.usage(&query).await?))
 }
 
 pub(super) async fn engine_status(State(app): State<App>) -> Answer<EngineStatus> {

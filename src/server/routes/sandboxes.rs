@@ -8,7 +8,7 @@ use super::{
     App,
 };
 use crate::{
-    api::{LogsQuery, PlacedItem, SandboxDetail, Scope, TranscriptQuery},
+    api::{ConversationPage, LogsQuery, PageQuery, PlacedItem, SandboxDetail, Scope, SearchQuery, TranscriptQuery},
     core::SandboxInfo,
 };
 
@@ -50,4 +50,22 @@ pub(super) async fn transcript(
 ) -> Answer<Vec<PlacedItem>> {
     let scope = Scope { account: query.account, profile: query.profile, all: true };
     Ok(Json(app.service.transcript(client, &scope, &name, query.conversation).await?))
+}
+
+pub(super) async fn conversation(
+    State(app): State<App>,
+    Caller(client): Caller,
+    Name(name): Name<String>,
+    Params(query): Params<PageQuery>,
+) -> Answer<ConversationPage> {
+    Ok(Json(app.service.conversation(client, &query, &name).await?))
+}
+
+pub(super) async fn search(
+    State(app): State<App>,
+    Caller(client): Caller,
+    Name(name): Name<String>,
+    Params(query): Params<SearchQuery>,
+) -> Answer<Vec<u64>> {
+    Ok(Json(app.service.search(client, &query, &name).await?))
 }

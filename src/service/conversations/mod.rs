@@ -4,7 +4,9 @@
 //! a long prompt the lines of an outbox. From then on any server can go on with the turn (`turn`).
 
 mod order;
+mod pages;
 pub mod reader;
+mod shell;
 mod turn;
 
 use std::sync::{Arc, PoisonError};
@@ -20,18 +22,15 @@ use super::{
 };
 use crate::{
     agent::{Conversation, Invocation, Session},
-    api::{ApiError, CommandRequest, PlacedItem, Scope, command::Turn},
+    api::{ApiError, CommandRequest, command::Turn},
     config::ClaudeKeys,
-    core::{ClaudeExecConfig, ConversationId, ExecId, Item, Usage},
+    core::{ClaudeExecConfig, ConversationId, ExecId, Item, Untrusted, Usage},
     inside::words::PIECE,
     store::{ConversationRow, ExecRow, ExecState, Pace, StoreError},
 };
 
 /// Size of the terminal that the CLI runs on. It folds no line and draws nothing there; tools of it may ask.
 const TERMINAL: (u16, u16) = (50, 200);
-
-/// Items that are read at once.
-const PAGE: u32 = 500;
 
 /// All that starts a run of the CLI but the keys.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -67,6 +66,15 @@ impl Drop for TurnGuard {
     fn drop(&mut self) {
         self.0.turns.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
     }
+}
+
+/// Characters of a title: more than a line of any screen.
+const MAX_TITLE: usize = 200;
+
+/// What a conversation is about, as its prompt begins.
+fn title(prompt: &str) -> Untrusted {
+    let line = prompt.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    Untrusted::new(line.trim().chars().take(MAX_TITLE).collect::<String>())
 }
 
 impl Inner {
@@ -122,22 +130,15 @@ impl Inner {
             stdin: invocation.stdin.is_some(),
             before: self.store.usage(conversation.conversation).await?,
         };
+        let stored = serde_json::to_string(&spec).map_err(|e| ApiError::failed(e.to_string()))?;
+        let sandbox_id = found.info.sandbox_id.clone();
         let row = ExecRow {
-            exec_id: id,
-            account: request.account.clone(),
-            profile: request.profile,
-            sandbox_id: found.info.sandbox_id.clone(),
             conversation: Some(conversation.conversation),
-            spec: serde_json::to_string(&spec).map_err(|e| ApiError::failed(e.to_string()))?,
-            state: ExecState::Accepted,
-            committed: 0,
-            exit_code: None,
-            reason: None,
-            created_at: Timestamp::now(),
+            ..ExecRow::new(id, request.account.clone(), request.profile, sandbox_id, stored)
         };
         self.store_prompt(&conversation, &row, prompt, invocation.stdin).await?;
         let turn = turn::Turning::new(self, run, found, conversation, row, spec, Vec::new());
-        turn.start(Some(&keys)).run(guard).await
+        turn.start(Some(&keys)).await.run(guard).await
     }
 
     /// A turn whose rows are there: the CLI may have been started, may even have ended.
@@ -156,18 +157,7 @@ impl Inner {
         let conversation = self.store.conversation(conversation).await?.ok_or_else(gone)?;
         let spec: Spec =
             serde_json::from_str(&row.spec).map_err(|e| ApiError::failed(format!("the turn's row: {e}")))?;
-        let modal = self.places.modal(request.profile, &client.env).await?;
-        let info = self
-            .store
-            .sandboxes(&request.account, request.profile)
-            .await?
-            .into_iter()
-            .find(|r| r.sandbox_id.as_ref() == Some(&row.sandbox_id));
-        let found = Found {
-            info: info.as_ref().and_then(|r| r.info()).ok_or_else(gone)?,
-            row: info,
-            sandbox: self.sandbox_client(&modal, &row.sandbox_id),
-        };
+        let found = self.found_again(client, &row).await?;
         let lines = self.stored_lines(request).await?;
         let accepted = row.state == ExecState::Accepted;
         let turn = turn::Turning::new(self, run, found, conversation, row, spec, lines);
@@ -177,9 +167,24 @@ impl Inner {
             true => Some(self.keys(client).await?).filter(ClaudeKeys::can_sign_in),
             false => None,
         };
-        let turn = turn.start(keys.as_ref());
+        let turn = turn.start(keys.as_ref()).await;
         let turn = if accepted && keys.is_none() { turn.or_else_missing(ClaudeKeys::missing()) } else { turn };
         turn.run(guard).await
+    }
+
+    /// The sandbox that an earlier attempt found, which may have ended since.
+    async fn found_again(&self, client: &ClientEnv, row: &ExecRow) -> Result<Found, ApiError> {
+        let modal = self.places.modal(row.profile, &client.env).await?;
+        let rows = self.store.sandboxes(&row.account, row.profile).await?;
+        let sandbox = rows.into_iter().find(|r| r.sandbox_id.as_ref() == Some(&row.sandbox_id));
+        Ok(Found {
+            info: sandbox
+                .as_ref()
+                .and_then(|r| r.info())
+                .ok_or_else(|| ApiError::failed("the sandbox's row is gone"))?,
+            row: sandbox,
+            sandbox: self.sandbox_client(&modal, &row.sandbox_id),
+        })
     }
 
     /// The CLI's lines of a turn that are stored, in order.
@@ -231,6 +236,8 @@ impl Inner {
             profile: request.profile,
             sandbox_id,
             session: None,
+            title: None,
+            model: None,
             created_at: Timestamp::now(),
         }))
     }
@@ -242,13 +249,14 @@ impl Inner {
         prompt: String,
         stdin: Option<String>,
     ) -> Result<(), ApiError> {
-        let (conversation, row) = (conversation.clone(), row.clone());
+        let (mut conversation, row) = (conversation.clone(), row.clone());
+        conversation.title = Some(title(&prompt));
         self.store
             .write::<_, StoreError, _>(Pace::Now, move |tx| {
                 Box::pin(async move {
                     tx.put_conversation(&conversation).await?;
-                    tx.put_item(conversation.conversation, &Item::prompt(format!("{}/prompt", row.exec_id), prompt))
-                        .await?;
+                    let item = Item::prompt(format!("{}/prompt", row.exec_id), prompt);
+                    tx.put_item(&row.account, conversation.conversation, item).await?;
                     tx.add_exec(&row).await?;
                     let Some(stdin) = stdin else { return Ok(()) };
                     let mut number = 0;
@@ -262,37 +270,5 @@ impl Inner {
             })
             .await?;
         Ok(())
-    }
-
-    pub(super) async fn transcript(
-        &self,
-        client: &ClientEnv,
-        scope: &Scope,
-        sandbox: &str,
-        conversation: Option<ConversationId>,
-    ) -> Result<Vec<PlacedItem>, ApiError> {
-        let row = match conversation {
-            Some(id) => self.store.conversation(id).await?.filter(|r| r.account == scope.account),
-            None => {
-                let found = self.find(client, &scope.account, scope.profile, sandbox).await?;
-                self.store.latest_conversation(&found.info.sandbox_id).await?
-            }
-        };
-        let Some(row) = row else {
-            let message = match conversation {
-                Some(id) => format!("there is no conversation {id}"),
-                None => "there is no conversation in this sandbox yet".to_owned(),
-            };
-            return Err(ApiError::not_found(message));
-        };
-        let mut items = Vec::new();
-        loop {
-            let from = items.last().map_or(0, |i: &PlacedItem| i.position + 1);
-            let page = self.store.items(row.conversation, from, PAGE).await?;
-            if page.is_empty() {
-                return Ok(items);
-            }
-            items.extend(page);
-        }
     }
 }

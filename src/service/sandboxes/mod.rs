@@ -167,6 +167,23 @@ impl Inner {
         Ok(Found { info, row, sandbox })
     }
 
+    /// The id of the sandbox that the user means. For what our own rows tell of it: its place is not asked.
+    pub(super) async fn known(
+        &self,
+        client: &ClientEnv,
+        account: &AccountId,
+        profile: Profile,
+        name: &str,
+    ) -> Result<SandboxId, ApiError> {
+        let rows = self.store.sandboxes(account, profile).await?;
+        let infos: Vec<_> = rows.iter().filter_map(SandboxRow::info).collect();
+        match names::resolve(&infos, name) {
+            Ok(info) => Ok(info.sandbox_id.clone()),
+            // It may be another program's.
+            Err(_) => Ok(self.find(client, account, profile, name).await?.info.sandbox_id),
+        }
+    }
+
     /// The sandbox that the user means, if it can be worked in. What our rows say is believed, so that a command costs
     /// no question more than its own; when they are wrong, the command's start fails and [`Inner::why`] tells why.
     pub(super) async fn find_running(
