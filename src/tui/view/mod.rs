@@ -14,7 +14,6 @@ mod palette;
 mod prompt;
 mod reader;
 mod sandboxes;
-mod seen;
 mod toasts;
 mod transcript;
 mod versions;

@@ -4,10 +4,7 @@ use std::ops::Range;
 
 use ratatui::layout::{Position, Rect};
 
-use super::{
-    paint::{Paint, Piece},
-    seen::{Seen as _, Text as _},
-};
+use super::paint::{Paint, Piece};
 use crate::{
     core::{SandboxStatus, text::sanitize_line},
     tui::{
