@@ -92,7 +92,7 @@ pub struct OpenBlock {
     pub conversation: ConversationId,
     /// The key that its item will have (message id and ordinal of the block).
     pub item: String,
-    /// `text`, `thinking` or `tool`.
+    /// `text`, `thinking`, `tool` (its input), or `output` (of a shell command, whose item is there already).
     pub block: String,
     /// What is there of it.
     pub text: Untrusted,
@@ -121,9 +121,10 @@ pub enum Live {
         conversation: ConversationId,
         /// The block's key.
         item: String,
-        /// `text`, `thinking` or `tool`.
+        /// `text`, `thinking`, `tool` (its input), or `output` (of a shell command, whose item is there already).
         block: String,
-        /// Bytes of the block before this text: a follower that has another number missed something.
+        /// Bytes of the block before this text: a follower that has another number missed something. From 0 on the block
+        /// begins; one that was there begins again with this text.
         from: u64,
         /// What came.
         text: Untrusted,

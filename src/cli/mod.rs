@@ -18,7 +18,6 @@ mod progress;
 mod sandbox;
 mod screen;
 mod serve;
-mod show;
 mod signals;
 mod table;
 mod version;
@@ -33,6 +32,7 @@ use self::{
     context::Context,
     failure::Failure,
 };
+use crate::core::figures as show;
 
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {

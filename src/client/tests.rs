@@ -216,6 +216,32 @@ async fn a_command_is_followed_over_a_broken_stream_and_handed_over_again() {
     assert_eq!(stored, [11, 12]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_follower_hears_that_the_server_is_gone_and_is_there_when_it_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let events = async || Sse::new(stream::iter(Vec::<Result<sse::Event, std::convert::Infallible>>::new()));
+    let router = || greeting().route("/v1/events", get(events)).with_state(Arc::default());
+    let options = serve(dir.path(), router());
+    let (socket, file) = (options.data.socket(), options.data.server_file());
+    let client = Client::new(options);
+    let mut follower = client.follow(AccountId::new("default").unwrap());
+    assert!(matches!(follower.next().await, Follow::Connected));
+    assert!(matches!(follower.next().await, Follow::Broken));
+    for path in [&socket, &file] {
+        fs::remove_file(path).unwrap();
+    }
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        let start = tokio::time::Instant::now();
+        let Follow::Lost(error) = follower.next().await else { panic!("there is no server") };
+        assert!(error.message.contains("/nonexistent/sandbank"), "{error:?}");
+        pauses.push(start.elapsed().as_millis());
+    }
+    assert!(pauses[0] < 100 && pauses[7] >= 2000, "{pauses:?}");
+    serve(dir.path(), router());
+    assert!(matches!(follower.next().await, Follow::Connected));
+}
+
 #[tokio::test]
 async fn a_server_with_newer_words_asks_for_an_upgrade() {
     let dir = tempfile::tempdir().unwrap();

@@ -131,10 +131,13 @@ pub struct Tool {
     /// What it gave back, as text.
     #[serde(default)]
     pub output: Untrusted,
+    /// Exit code, of a command of the user's own; 128 + n for signal n.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
     /// What it changed in a file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub diff: Vec<DiffLine>,
-    /// How long it has run, as heartbeats say (every 30 s).
+    /// How long it has run: of Claude's calls as heartbeats say (every 30 s), of the user's own in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elapsed_ms: Option<u64>,
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ClientEnv, Inner, Run, names, versions};
 use crate::{
+    agent::command::MAX_ARGUMENT,
     api::{
         ApiError, Command, CommandAnswer, CommandRequest, CommandState, EventBody, Live, command::Changes,
         event::Progress,
@@ -93,6 +94,12 @@ fn check(command: &Command) -> Result<(), ApiError> {
         Command::Chat { prompt, .. } => Ok(ClaudeExecConfig::new(prompt.as_str()).validate()?),
         Command::VersionSave { note, .. } if note.len() > MAX_NOTE => {
             Err(ApiError::usage(format!("the note has {} bytes; at most {MAX_NOTE} are allowed", note.len())))
+        }
+        Command::Shell { command, .. } if command.trim().is_empty() => Err(ApiError::usage("there is no command")),
+        Command::Shell { command, .. } if command.contains('\0') => Err(ApiError::usage("a command can't contain NUL")),
+        Command::Shell { command, .. } if command.len() > MAX_ARGUMENT => {
+            Err(ApiError::usage(format!("the command has {} bytes; at most {MAX_ARGUMENT} are allowed", command.len()))
+                .hint("put it into a script in the sandbox, and run that"))
         }
         _ => Ok(()),
     }
@@ -265,7 +272,9 @@ impl Inner {
                 let turn = self.chat(client, request, run, &sandbox, conversation, prompt).await?;
                 Outcome::of(&turn)
             }
-            Command::Shell { .. } => Err(ApiError::failed("shell commands come by exec in this version")),
+            Command::Shell { sandbox, command } => {
+                Outcome::of(&self.shell(client, request, run, &sandbox, command).await?)
+            }
         }
     }
 

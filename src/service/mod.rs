@@ -4,7 +4,8 @@
 //! commands       a row, the work, the row's end; what was left unfinished is taken up
 //! sandboxes      start, find, list, end            names       what they are called
 //! exec           a command's bytes to a client     shim        a command followed through broken connections
-//! conversations  prompts, turns, transcripts       versions    save and restore
+//! stop           asked, told, killed
+//! conversations  prompts, turns, shell, reading       versions    save and restore
 //! spools         output that sandboxes may forget
 //! places         clients of Modal and buckets      clients     whose environment counts
 //! bus            what followers of events see      carried     this program inside sandboxes
@@ -25,6 +26,7 @@ pub mod run;
 mod sandboxes;
 mod shim;
 mod spools;
+mod stop;
 pub mod versions;
 
 use std::{

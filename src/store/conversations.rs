@@ -57,6 +57,15 @@ fn conversation(row: &SqliteRow) -> Result<ConversationRow, StoreError> {
     })
 }
 
+fn placed(id: ConversationId, row: &SqliteRow) -> Result<PlacedItem, StoreError> {
+    Ok(PlacedItem {
+        conversation: id,
+        position: unsigned(row.try_get("position")?),
+        at: timestamp(row.try_get("at")?),
+        item: from_json(row.try_get("body")?)?,
+    })
+}
+
 impl Store {
     /// One conversation.
     ///
@@ -96,16 +105,20 @@ impl Store {
         .bind(limit)
         .fetch_all(&self.readers)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(PlacedItem {
-                    conversation: id,
-                    position: unsigned(row.try_get("position")?),
-                    at: timestamp(row.try_get("at")?),
-                    item: from_json(row.try_get("body")?)?,
-                })
-            })
-            .collect()
+        rows.iter().map(|row| placed(id, row)).collect()
+    }
+
+    /// One item by its key.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn item(&self, id: ConversationId, key: &str) -> Result<Option<PlacedItem>, StoreError> {
+        let row = sqlx::query("SELECT position, at, body FROM items WHERE conversation = ? AND key = ?")
+            .bind(id.to_string())
+            .bind(key)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(|row| placed(id, row)).transpose()
     }
 
     /// How many items a conversation has. Their positions are the numbers below that: none is ever taken out.
@@ -122,7 +135,7 @@ impl Store {
 
     /// Positions of a conversation's items whose [`Item::searched`] text holds another in lower case, oldest first.
     ///
-    /// Every text is read: for 10,000 items of 2 KB that takes some 30 ms, and it finds any part of any word in any
+    /// Every text is read: for 10,000 items of 2 KB that takes some 50 ms, and it finds any part of any word in any
     /// language. An index of words finds no parts, and one of trigrams no text of two letters, at three times the
     /// room.
     ///
@@ -177,6 +190,18 @@ fn sum((cost, input, output): (i64, i64, i64)) -> Usage {
 }
 
 impl Tx {
+    /// Stores a conversation unless it is there.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn add_conversation(&mut self, row: &ConversationRow) -> Result<(), StoreError> {
+        let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM conversations WHERE conversation = ?")
+            .bind(row.conversation.to_string())
+            .fetch_optional(&mut **self)
+            .await?;
+        if known.is_none() { self.put_conversation(row).await } else { Ok(()) }
+    }
+
     /// Stores a conversation, or its new session, model, sandbox and time of use.
     ///
     /// # Errors

@@ -345,46 +345,11 @@ async fn rows_of_before_have_titles_and_are_found() {
     assert_eq!(store.search_items(id, "count", 10).await.unwrap(), [0]);
 }
 
-/// 10,000 items of 2 KB.
-#[tokio::test]
-async fn measure_search() {
-    let f = Fixture::new().await;
-    let id = ConversationId::new();
-    f.store
-        .write::<_, StoreError, _>(Pace::Now, move |tx| {
-            Box::pin(async move {
-                for i in 0..10_000 {
-                    let text = format!("{i} {}", "the grey heron stands in the shallow water. ".repeat(45));
-                    tx.put_item(&account(), id, Item::prompt(i.to_string(), text)).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
-        .unwrap();
-    for text in ["99", "nothing of it", "heron"] {
-        let start = std::time::Instant::now();
-        let n = f.store.search_items(id, text, 1000).await.unwrap().len();
-        eprintln!("{text}: {n} in {:?}", start.elapsed());
-    }
-}
-
 #[tokio::test]
 async fn an_outbox_keeps_what_was_not_acknowledged_until_its_exec_ends() {
     let f = Fixture::new().await;
-    let row = ExecRow {
-        exec_id: ExecId::new(),
-        account: account(),
-        profile: Profile::Local,
-        sandbox_id: SandboxId::new("sb-1").unwrap(),
-        conversation: None,
-        spec: "{}".into(),
-        state: ExecState::Accepted,
-        committed: 0,
-        exit_code: None,
-        reason: None,
-        created_at: timestamp(5),
-    };
+    let sandbox = SandboxId::new("sb-1").unwrap();
+    let row = ExecRow::new(ExecId::new(), account(), Profile::Local, sandbox.clone(), "{}".into());
     let id = row.exec_id;
     f.store
         .write::<_, StoreError, _>(Pace::Now, move |tx| {
@@ -406,6 +371,7 @@ async fn an_outbox_keeps_what_was_not_acknowledged_until_its_exec_ends() {
     assert_eq!(f.store.outbox(id).await.unwrap(), [(2, b"line".to_vec()), (3, b"line".to_vec())]);
     let running = f.store.unfinished_execs().await.unwrap();
     assert_eq!((running[0].state, running[0].committed), (ExecState::Running, 100));
+    assert!(f.store.ended_execs(&sandbox, 9).await.unwrap().is_empty());
     f.store
         .write::<_, StoreError, _>(Pace::Now, move |tx| {
             Box::pin(async move { tx.exec_ended(id, Some(137), Some("killed")).await })
@@ -413,6 +379,7 @@ async fn an_outbox_keeps_what_was_not_acknowledged_until_its_exec_ends() {
         .await
         .unwrap();
     assert!(f.store.outbox(id).await.unwrap().is_empty());
+    assert_eq!(f.store.ended_execs(&sandbox, 9).await.unwrap(), [id]);
     assert_eq!(f.store.exec(id).await.unwrap().unwrap().exit_code, Some(137));
 }
 

@@ -11,7 +11,7 @@ use crate::{
 
 /// Everything about a tree that a restore must bring back: types, modes, owners, links, times, bytes; the volume's root
 /// among them, in which the restore's own journal came and went.
-const TREE: &str = "cd /mnt/workspace && find . -path ./.sandbank -prune -o -printf '%P|%y|%m|%U:%G|%l|%T@\\n' | sort \
+pub const TREE: &str = "cd /mnt/workspace && find . -path ./.sandbank -prune -o -printf '%P|%y|%m|%U:%G|%l|%T@\\n' | sort \
                     && find . -path ./.sandbank -prune -o -type f -exec sha256sum {} + | sort -k2";
 
 fn types(items: &serde_json::Value) -> Vec<&str> {

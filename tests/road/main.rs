@@ -21,3 +21,6 @@ mod prompts;
 #[allow(dead_code, reason = "the kills use the rest")]
 #[path = "../support/scripted_api.rs"]
 mod scripted_api;
+#[path = "../support/user.rs"]
+mod user;
+mod users;

@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    io::{BufRead, BufReader, Write},
+    os::unix::{fs::PermissionsExt, net::UnixStream},
     path::Path,
     process::{Child, Stdio},
 };
@@ -79,6 +80,24 @@ fn it_ends_when_there_is_nothing_to_tend() {
     let pid = place.server().expect("it stays a second");
     wait_until("the idle server has ended", || !lives(pid));
     assert!(!place.data().join("server.json").exists() && !place.data().join("server.sock").exists());
+}
+
+#[test]
+fn a_follower_that_goes_away_is_noticed_though_nothing_is_said_to_it() {
+    let place = configured("[server]\nidle_secs = 1\n");
+    place.json(&["sandbox", "list"]);
+    let pid = place.server().expect("it stays a second");
+    let socket = place.json(&["serve", "status"])["socket"].as_str().unwrap().to_owned();
+    let mut stream = UnixStream::connect(socket).unwrap();
+    write!(stream, "GET /v1/events?account=default HTTP/1.1\r\nhost: sandbank\r\n\r\n").unwrap();
+    let mut said = String::new();
+    let mut lines = BufReader::new(stream);
+    while !said.contains("keyframe") {
+        assert_ne!(lines.read_line(&mut said).unwrap(), 0, "{said}");
+    }
+    assert!(lives(pid));
+    drop(lines);
+    wait_until("the idle server has ended", || !lives(pid));
 }
 
 #[test]

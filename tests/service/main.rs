@@ -15,12 +15,14 @@ mod processes;
 #[allow(dead_code, reason = "shared with the road's tests")]
 #[path = "../support/program.rs"]
 mod program;
+mod reading;
 #[allow(dead_code, reason = "shared with the road's tests")]
 #[path = "../support/scripted_api.rs"]
 mod scripted_api;
 #[allow(dead_code, reason = "the kills use the rest")]
 #[path = "../support/stops.rs"]
 mod stops;
+mod shell;
 mod take_up;
 
 use std::{
@@ -53,10 +55,25 @@ fn items(place: &Place, kind: &str) -> usize {
     items.as_array().unwrap().iter().filter(|item| item["type"] == kind).count()
 }
 
+/// A connection to the server, as a client of another kind has it.
+fn connect(place: &Place) -> UnixStream {
+    UnixStream::connect(place.json(&["serve", "status"])["socket"].as_str().unwrap()).unwrap()
+}
+
+/// The document that the server has at a path.
+fn get(place: &Place, path: &str) -> serde_json::Value {
+    let mut stream = connect(place);
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: sandbank\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+    serde_json::from_str(body).unwrap()
+}
+
 /// The server's whole answer to a request of a client of another kind.
 fn post(place: &Place, path: &str, body: &serde_json::Value) -> String {
-    let socket = place.json(&["serve", "status"])["socket"].as_str().unwrap().to_owned();
-    let (mut stream, body) = (UnixStream::connect(socket).unwrap(), body.to_string());
+    let (mut stream, body) = (connect(place), body.to_string());
     let head = "host: sandbank\r\nconnection: close\r\ncontent-type: application/json";
     write!(stream, "POST {path} HTTP/1.1\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
     let mut answer = String::new();

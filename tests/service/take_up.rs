@@ -79,3 +79,19 @@ fn a_server_that_is_told_to_end_leaves_the_turn_to_the_next() {
     assert!(said.contains("second heron"), "{said}");
     assert_eq!((items(&place, "prompt"), items(&place, "text"), items(&place, "result")), (1, 1, 1));
 }
+
+#[test]
+fn what_a_killed_server_left_of_ended_commands_goes() {
+    let place = place();
+    place.json(&["sandbox", "create", "--name", "heron"]);
+    let first = new_id();
+    place.ok(&["sandbox", "exec", "heron", "--request-id", &first, "--", "true"]);
+    for _ in 0..6 {
+        place.sh("heron", "true");
+    }
+    let left = "ls /tmp/.sandbank";
+    assert!(place.sh("heron", left).contains(&first), "it is among those that are kept");
+    place.kill_server();
+    // The next few commands make it one too many.
+    wait_until("it is gone", || !place.sh("heron", left).contains(&first));
+}

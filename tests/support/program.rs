@@ -22,9 +22,11 @@ pub struct Place {
 }
 
 impl Place {
-    /// A fresh data dir. The cache folder is shared by all tests of a run: the base of this machine is made once.
+    /// A fresh data dir. The cache folder is shared by all tests of a run: the base of this machine is made once. Tests
+    /// that run as another user bring theirs, and a program that this user may read.
     pub fn new() -> Self {
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+        let cache = std::env::var_os("SANDBANK_TEST_CACHE")
+            .map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"), PathBuf::from);
         std::fs::create_dir_all(&cache).unwrap();
         Self {
             dir: tempfile::Builder::new().prefix("sandbank-road-").tempdir().unwrap(),
@@ -55,7 +57,8 @@ impl Place {
 
     /// A command of the binary, not yet started.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sandbank"));
+        let program = std::env::var_os("SANDBANK_TEST_PROGRAM");
+        let mut command = Command::new(program.unwrap_or_else(|| env!("CARGO_BIN_EXE_sandbank").into()));
         command.args(args).env_clear().stdin(Stdio::null());
         for name in ["PATH", "HOME", "LANG"] {
             if let Some(value) = std::env::var_os(name) {

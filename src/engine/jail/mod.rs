@@ -37,7 +37,7 @@ use rustix::{
 pub use command::Command;
 pub use executables::enforced as only_own_programs;
 pub use helper::{remove_tree, run_helper};
-pub use ids::{choose, make_dir};
+pub use ids::{choose, look as look_for_ids, make_dir};
 pub use init::{Order, Word};
 pub use namespace::available;
 pub use process::{leave_starter, many_descriptors, no_core_dumps, take_stdout};

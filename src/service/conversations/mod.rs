@@ -6,6 +6,7 @@
 mod order;
 mod pages;
 pub mod reader;
+mod shell;
 mod turn;
 
 use std::sync::{Arc, PoisonError};
@@ -129,22 +130,15 @@ impl Inner {
             stdin: invocation.stdin.is_some(),
             before: self.store.usage(conversation.conversation).await?,
         };
+        let stored = serde_json::to_string(&spec).map_err(|e| ApiError::failed(e.to_string()))?;
+        let sandbox_id = found.info.sandbox_id.clone();
         let row = ExecRow {
-            exec_id: id,
-            account: request.account.clone(),
-            profile: request.profile,
-            sandbox_id: found.info.sandbox_id.clone(),
             conversation: Some(conversation.conversation),
-            spec: serde_json::to_string(&spec).map_err(|e| ApiError::failed(e.to_string()))?,
-            state: ExecState::Accepted,
-            committed: 0,
-            exit_code: None,
-            reason: None,
-            created_at: Timestamp::now(),
+            ..ExecRow::new(id, request.account.clone(), request.profile, sandbox_id, stored)
         };
         self.store_prompt(&conversation, &row, prompt, invocation.stdin).await?;
         let turn = turn::Turning::new(self, run, found, conversation, row, spec, Vec::new());
-        turn.start(Some(&keys)).run(guard).await
+        turn.start(Some(&keys)).await.run(guard).await
     }
 
     /// A turn whose rows are there: the CLI may have been started, may even have ended.
@@ -163,18 +157,7 @@ impl Inner {
         let conversation = self.store.conversation(conversation).await?.ok_or_else(gone)?;
         let spec: Spec =
             serde_json::from_str(&row.spec).map_err(|e| ApiError::failed(format!("the turn's row: {e}")))?;
-        let modal = self.places.modal(request.profile, &client.env).await?;
-        let info = self
-            .store
-            .sandboxes(&request.account, request.profile)
-            .await?
-            .into_iter()
-            .find(|r| r.sandbox_id.as_ref() == Some(&row.sandbox_id));
-        let found = Found {
-            info: info.as_ref().and_then(|r| r.info()).ok_or_else(gone)?,
-            row: info,
-            sandbox: self.sandbox_client(&modal, &row.sandbox_id),
-        };
+        let found = self.found_again(client, &row).await?;
         let lines = self.stored_lines(request).await?;
         let accepted = row.state == ExecState::Accepted;
         let turn = turn::Turning::new(self, run, found, conversation, row, spec, lines);
@@ -184,9 +167,24 @@ impl Inner {
             true => Some(self.keys(client).await?).filter(ClaudeKeys::can_sign_in),
             false => None,
         };
-        let turn = turn.start(keys.as_ref());
+        let turn = turn.start(keys.as_ref()).await;
         let turn = if accepted && keys.is_none() { turn.or_else_missing(ClaudeKeys::missing()) } else { turn };
         turn.run(guard).await
+    }
+
+    /// The sandbox that an earlier attempt found, which may have ended since.
+    async fn found_again(&self, client: &ClientEnv, row: &ExecRow) -> Result<Found, ApiError> {
+        let modal = self.places.modal(row.profile, &client.env).await?;
+        let rows = self.store.sandboxes(&row.account, row.profile).await?;
+        let sandbox = rows.into_iter().find(|r| r.sandbox_id.as_ref() == Some(&row.sandbox_id));
+        Ok(Found {
+            info: sandbox
+                .as_ref()
+                .and_then(|r| r.info())
+                .ok_or_else(|| ApiError::failed("the sandbox's row is gone"))?,
+            row: sandbox,
+            sandbox: self.sandbox_client(&modal, &row.sandbox_id),
+        })
     }
 
     /// The CLI's lines of a turn that are stored, in order.

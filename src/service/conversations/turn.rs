@@ -4,10 +4,9 @@
 //! moment later with their items, costs and the offset in one transaction, and only then may the sandbox forget them.
 //! While one commit is on its way the next is gathered.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures::{FutureExt, future::BoxFuture};
-use tokio::time::{Instant, sleep_until};
 
 use super::{
     Spec, TurnGuard,
@@ -24,16 +23,10 @@ use crate::{
         Inner, Run,
         sandboxes::Found,
         shim::{Followed, PATIENT, Way, Word},
+        stop::Stop,
     },
     store::{ConversationRow, ExecRow, Pace, StoreError, UsageRow},
 };
-
-/// How long an interrupted CLI may take for its last words, and then for its end: it needs a tenth of a second.
-const GRACE: Duration = Duration::from_secs(5);
-
-const INT: i32 = 2;
-const TERM: i32 = 15;
-const KILL: i32 = 9;
 
 /// A turn before the CLI is looked for.
 pub(super) struct Turning {
@@ -72,14 +65,6 @@ struct End {
     reason: Option<String>,
 }
 
-/// How far stopping is.
-enum Stop {
-    No,
-    /// This signal is next, then.
-    Signal(i32, Instant),
-    Done,
-}
-
 impl Turning {
     pub(super) fn new(
         inner: &Arc<Inner>,
@@ -96,10 +81,10 @@ impl Turning {
     }
 
     /// Follows the CLI; with keys it is started if it wasn't.
-    pub(super) fn start(self, keys: Option<&ClaudeKeys>) -> Started {
+    pub(super) async fn start(self, keys: Option<&ClaudeKeys>) -> Started {
         let way = match keys {
             Some(keys) => {
-                let forget = self.inner.spools.take_old(&self.found.info.sandbox_id);
+                let forget = self.inner.old_spools(&self.found.info.sandbox_id).await;
                 Way::Start(Box::new(self.spec.launch(keys, forget)))
             }
             None => Way::Attach,
@@ -107,7 +92,7 @@ impl Turning {
         let sandbox = self.found.sandbox.clone();
         let followed = Followed::new(sandbox, self.row.exec_id, way, self.row.committed, PATIENT);
         let gathered = Batch { offset: self.row.committed, ..Batch::default() };
-        let (missing, outbox, commit, stop) = (None, Vec::new(), None, Stop::No);
+        let (missing, outbox, commit, stop) = (None, Vec::new(), None, Stop::default());
         let unshown = Unshown::default();
         Started { turn: self, followed, missing, outbox, gathered, unshown, held: 0, commit, stop }
     }
@@ -140,10 +125,6 @@ impl Started {
         let cancel = self.turn.run.cancel.clone();
         loop {
             let idle = self.commit.is_none();
-            let signal = match self.stop {
-                Stop::Signal(_, at) => Some(at),
-                _ => None,
-            };
             tokio::select! {
                 // What the disk doesn't keep up with stays in the sandbox.
                 word = self.followed.next(), if idle || self.held < HELD => match word {
@@ -158,13 +139,10 @@ impl Started {
                     self.commit = None;
                     self.stored(stored?).await;
                 }
-                () = cancel.cancelled(), if matches!(self.stop, Stop::No) => {
-                    self.stop = Stop::Signal(INT, Instant::now());
-                }
-                () = async { match signal { Some(at) => sleep_until(at).await, None => std::future::pending().await } },
-                    if signal.is_some() =>
-                {
-                    self.signal().await;
+                () = cancel.cancelled(), if !self.stop.begun() => self.stop.begin(),
+                // Each is for the whole process group.
+                number = self.stop.due() => {
+                    self.followed.send(&[Frame::Signal { number }]).await;
                 }
             }
             if self.commit.is_none() && !self.gathered.is_empty() {
@@ -272,17 +250,6 @@ impl Started {
         let now = if self.gathered.is_empty() { self.unshown.all() } else { self.unshown.stored() };
         self.show(now);
         self.followed.send(&[Frame::Commit { offset }]).await;
-    }
-
-    /// The next of the signals that stop it. Each is for the whole process group.
-    async fn signal(&mut self) {
-        let Stop::Signal(number, _) = self.stop else { return };
-        self.followed.send(&[Frame::Signal { number }]).await;
-        self.stop = match number {
-            INT => Stop::Signal(TERM, Instant::now() + GRACE),
-            TERM => Stop::Signal(KILL, Instant::now() + GRACE),
-            _ => Stop::Done,
-        };
     }
 
     /// It ended, or is gone: everything is stored, and the end told.

@@ -105,6 +105,13 @@ impl Growing {
         }
     }
 
+    /// Lines that are laid out again although only the end changed.
+    #[cfg(test)]
+    pub(super) fn redone(&mut self, made_for: MadeFor) -> usize {
+        self.settle(made_for);
+        self.lines.len() - self.complete
+    }
+
     fn working(&self, made_for: MadeFor) -> Line {
         let what = if self.kind == Kind::Thinking { "thinking" } else { "calling a tool" };
         let mark = super::card::mark(Fold::Folded, made_for.ascii);
@@ -173,7 +180,7 @@ impl Cutter {
                 blank = false;
                 break cut_inside(text);
             }
-            let Some(line) = newline.map(|end| &rest[..end]).or(last.then_some(rest)) else { return None };
+            let line = newline.map(|end| &rest[..end]).or(last.then_some(rest))?;
             let empty = line.trim().is_empty();
             if blank && !empty && begins_piece(line, list) {
                 break at;
