@@ -1,6 +1,12 @@
 //! Compiles `proto/` with protox (no protoc needed) and names the build.
 
-use std::{env, error::Error, fs, path::PathBuf, process::Command};
+use std::{
+    env,
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
@@ -11,14 +17,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure().bytes(".modal.task_command_router").compile_fds(descriptors)?;
 
     // A build is told from another of the same version by its commit, or "release" outside a checkout.
-    println!("cargo:rerun-if-changed=.git/HEAD");
-    let commit = Command::new("git")
-        .args(["rev-parse", "--short=12", "HEAD"])
-        .output()
-        .ok()
-        .filter(|o| o.status.success())
-        .and_then(|o| String::from_utf8(o.stdout).ok())
-        .map_or_else(|| "release".to_owned(), |s| s.trim().to_owned());
+    let git = |args: &[&str]| {
+        let out = Command::new("git").args(args).output().ok().filter(|o| o.status.success())?;
+        String::from_utf8(out.stdout).ok()
+    };
+    // HEAD's own file stays as it is when its branch moves; its log then grows. Git knows where both are, in worktrees
+    // too; a file that isn't there would have this run each time.
+    for name in ["HEAD", "logs/HEAD"] {
+        if let Some(path) = git(&["rev-parse", "--git-path", name]).filter(|p| Path::new(p.trim()).exists()) {
+            println!("cargo:rerun-if-changed={}", path.trim());
+        }
+    }
+    let commit =
+        git(&["rev-parse", "--short=12", "HEAD"]).map_or_else(|| "release".to_owned(), |s| s.trim().to_owned());
     println!("cargo:rustc-env=SANDBANK_COMMIT={commit}");
     Ok(())
 }

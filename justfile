@@ -13,3 +13,9 @@ deny:
 # What the road costs, as JSON lines; peers that are installed are measured beside it.
 bench *WORD:
     cargo bench --locked --bench figures -- {{WORD}}
+
+# The screen beside bare ratatui and tmux, in one run: start, echo, CPU, wake-ups, memory. TUIBENCH is the harness's
+# folder.
+bench-screen *ARGS:
+    cargo build --locked --release
+    "${TUIBENCH:-../shared/tools/tuibench}/compare.sh" benches/screen/target.json {{ARGS}}

@@ -1,13 +1,13 @@
 //! The rooms of sandbank. Arrows point down only (ARCHITECTURE.md):
 //!
 //! ```text
-//! cli → client → api → core            what people and scripts type, over one typed API
+//! tui | cli → client → api → core      the screen and the commands, over one typed API
 //! server → api, service                the process that owns the work
 //! service → modal | storage | agent | inside (its words) | store → config → core
 //! engine → proto, core, inside::spawn  the local Modal and S3; shares nothing else with its client
 //! ```
 //!
-//! Only `cli::serve` knows both `server` and `engine`.
+//! Only `cli::serve` knows both `server` and `engine`. `fault` is for tests.
 
 pub mod agent;
 pub mod api;
@@ -16,6 +16,7 @@ pub mod client;
 pub mod config;
 pub mod core;
 pub mod engine;
+pub mod fault;
 pub mod inside;
 pub mod modal;
 pub mod proto;

@@ -4,28 +4,24 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::place::Place;
+use crate::program::Place;
 
-/// Bytes of their own (private, and their part of what they share), and which of it is our binary's relocations.
+/// Bytes of their own (private, and their part of what they share with the server, which is the same program), and
+/// which of it is our binary's relocations.
 pub fn idle(figure: &str) {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
-        let Some(engine) = Place::new().await else { return };
-        engine.sandbox("heron").await;
-        let mut proportional = 0;
-        let mut relocations = 0;
-        let folder = engine.engine_dir();
-        for pid in keepers(folder.to_str().unwrap()) {
-            proportional += sum(&fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap(), "Pss:");
-            let maps = fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap();
-            relocations += ours(&maps);
-        }
-        println!(
-            "{}",
-            json!({"figure": figure, "unit": "KiB", "rounds": 1,
-                   "median": {"keeper_and_init": proportional, "relocations_of_the_binary": relocations}})
-        );
-        engine.close().await;
-    });
+    let place = Place::new();
+    place.json(&["sandbox", "create", "--name", "heron"]);
+    let (mut proportional, mut relocations) = (0, 0);
+    for pid in keepers(place.data().to_str().unwrap()) {
+        proportional += sum(&fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap(), "Pss:");
+        relocations += ours(&fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap());
+    }
+    println!(
+        "{}",
+        json!({"figure": figure, "what": "Pss of the keeper and first process of a sandbox in which nothing runs",
+               "unit": "KiB", "aim": 2048,
+               "sizes": {"keeper_and_init": proportional, "relocations_of_the_binary": relocations}})
+    );
 }
 
 /// The keepers of an engine and their children, the jails' first processes.
@@ -44,7 +40,8 @@ fn keepers(folder: &str) -> Vec<u32> {
     pids.into_iter().filter(|pid| is_keeper(*pid) || parent(*pid).is_some_and(is_keeper)).collect()
 }
 
-/// Pages of the binary's file that this process wrote, which the loader did when it relocated it.
+/// Pages of the binary's file that this process wrote, which the loader did when it relocated it. The keeper and its
+/// copy share them: half for each.
 fn ours(maps: &str) -> u64 {
     let name = env!("CARGO_BIN_EXE_sandbank");
     let mut inside = false;
@@ -53,7 +50,7 @@ fn ours(maps: &str) -> u64 {
         if line.split(' ').next().is_some_and(|first| first.contains('-')) {
             inside = line.ends_with(name);
         } else if inside {
-            total += sum(line, "Private_Dirty:") + sum(line, "Shared_Dirty:");
+            total += sum(line, "Private_Dirty:") + sum(line, "Shared_Dirty:") / 2;
         }
     }
     total

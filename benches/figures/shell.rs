@@ -6,9 +6,11 @@ use std::{
 };
 
 use crate::{
-    ROUNDS, Times,
+    Times,
     program::{self, Place},
+    rounds,
     scripted_api::{ScriptedApi, text},
+    starts,
 };
 
 const KEY: &str = "sk-ant-bench-0123456789";
@@ -18,16 +20,31 @@ pub fn list(figure: &str) {
     let place = Place::new();
     place.json(&["sandbox", "create", "--name", "heron"]);
     let mut times = Times::default();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds() {
         times.take("sandbank", || place.json(&["sandbox", "list"]));
     }
-    times.print(figure, Some(20.0));
+    times.print(figure, "sandbank sandbox list --json", Some(20.0));
+}
+
+/// A command in a sandbox that runs, and what starting our own program takes of that.
+pub fn exec(figure: &str) {
+    let place = Place::new();
+    place.json(&["sandbox", "create", "--name", "heron"]);
+    let run = || place.ok(&["sandbox", "exec", "heron", "--", "true"]);
+    run();
+    let mut times = Times::default();
+    for _ in 0..rounds() {
+        times.take("sandbank", run);
+        times.take("sandbank_version", || place.ok(&["--version"]));
+        starts::bubblewrap(&mut times);
+    }
+    times.print(figure, "sandbank sandbox exec heron -- true", None);
 }
 
 /// One turn, beside the same turn of the bare CLI.
 pub fn chat(figure: &str) {
     let Some(claude) = program::claude() else { return };
-    let turns = (0..2 * ROUNDS + 2).map(|_| vec![text("Hello.")]).collect();
+    let turns = (0..2 * rounds() + 2).map(|_| vec![text("Hello.")]).collect();
     let api = ScriptedApi::start(KEY, turns);
     let mut place = Place::new();
     let path = format!("{}:{}", claude.parent().unwrap().display(), std::env::var("PATH").unwrap());
@@ -47,12 +64,11 @@ pub fn chat(figure: &str) {
     bare();
     place.ok(&["chat", "heron", "hello"]);
     let mut times = Times::default();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds() {
         times.take("sandbank", || place.ok(&["chat", "heron", "hello"]));
         times.take("claude", bare);
     }
-    // The aim is for the difference of the two.
-    times.print(figure, None);
+    times.print(figure, "sandbank chat heron hello; claude -p hello; the aim is for the difference", Some(20.0));
 }
 
 /// 2,000 small files to the store and back, beside `aws s3 sync` on the same store.
@@ -63,7 +79,7 @@ pub fn save_and_restore(figure: &str) {
     place.sh("heron", make);
     let (mut save, mut restore) = (Times::default(), Times::default());
     let aws = Aws::of(&place);
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let saved = save.take("sandbank", || place.json(&["version", "save", "heron"]));
         let version = saved["version"].to_string();
         place.sh("heron", "rm -r d*");
@@ -78,8 +94,8 @@ pub fn save_and_restore(figure: &str) {
             restore.take("aws_s3_sync", || aws.sync(&there, to.to_str().unwrap()));
         }
     }
-    save.print(&format!("{figure}_save"), None);
-    restore.print(&format!("{figure}_restore"), None);
+    save.print(&format!("{figure}_save"), "sandbank version save heron --json", None);
+    restore.print(&format!("{figure}_restore"), "sandbank version restore heron VERSION --yes --json", None);
 }
 
 /// The aws cli on the engine's store.

@@ -5,8 +5,9 @@ use std::{process::Command, time::Instant};
 use sandbank::modal::ExecExit;
 
 use crate::{
-    ROUNDS, Times,
+    Times,
     place::{self, Place},
+    rounds,
 };
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -19,15 +20,18 @@ pub fn create(figure: &str) {
         let Some(engine) = Place::new().await else { return };
         let mut times = Times::default();
         engine.sandbox("warm").await;
-        for round in 0..ROUNDS {
+        // A server keeps its client.
+        let modal = engine.modal();
+        for round in 0..rounds() {
             let start = Instant::now();
-            let sandbox = engine.sandbox(&format!("heron-{round}")).await;
+            let sandbox = modal.create(&place::request(&format!("heron-{round}")), &|_| ()).await.unwrap();
+            times.add("create_alone", start.elapsed());
             assert_eq!(place::run(&sandbox, &place::sh("true")).await.exit, ExecExit::Code(0));
             times.add("sandbank", start.elapsed());
             sandbox.terminate().await.unwrap();
             bubblewrap(&mut times);
         }
-        times.print(figure, Some(20.0));
+        times.print(figure, "the engine: create a sandbox, run `sh -c true` in it", Some(20.0));
         engine.close().await;
     });
 }
@@ -39,19 +43,19 @@ pub fn exec(figure: &str) {
         let mut times = Times::default();
         let sandbox = engine.sandbox("heron").await;
         place::run(&sandbox, &place::sh("true")).await;
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds() {
             let start = Instant::now();
             assert_eq!(place::run(&sandbox, &place::sh("true")).await.exit, ExecExit::Code(0));
             times.add("sandbank", start.elapsed());
             bubblewrap(&mut times);
         }
-        times.print(figure, Some(5.0));
+        times.print(figure, "the engine: run `sh -c true` in a sandbox", Some(5.0));
         engine.close().await;
     });
 }
 
 /// One jail for one command, with as many namespaces.
-fn bubblewrap(times: &mut Times) {
+pub fn bubblewrap(times: &mut Times) {
     let mut command = Command::new("bwrap");
     command.args(["--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin"]);
     command.args([

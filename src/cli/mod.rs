@@ -16,8 +16,8 @@ mod local;
 mod out;
 mod progress;
 mod sandbox;
+mod screen;
 mod serve;
-mod show;
 mod signals;
 mod table;
 mod version;
@@ -32,10 +32,7 @@ use self::{
     context::Context,
     failure::Failure,
 };
-
-/// What the program is, while it has no screen.
-const NO_COMMAND: &str = "sandbank runs Claude Code in isolated sandboxes and banks every version of the work in S3; \
-                          the screen comes next, until then see `sandbank --help`";
+use crate::core::figures as show;
 
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
@@ -50,7 +47,7 @@ pub fn main() -> ExitCode {
 fn run(args: Args) -> Result<(), Failure> {
     let Args { global, command } = args;
     let Some(command) = command else {
-        return Ok(out::line(NO_COMMAND)?);
+        return screen::run(&global);
     };
     // What serves needs a runtime of its own kind, and what only reads needs none.
     match command {

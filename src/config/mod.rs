@@ -20,7 +20,9 @@ pub use keys::{ClaudeKeys, KEY_NAMES};
 pub use modal::ModalAccess;
 pub use s3::S3Access;
 pub use secret::{Secret, SecretError};
-pub use tables::{Claude, Config, Engine, EngineHost, EngineImages, Local, Modal, S3, Sandboxes, Server};
+pub use tables::{
+    Background, Claude, Config, Engine, EngineHost, EngineImages, Local, Modal, S3, Sandboxes, Screen, Server,
+};
 
 use std::path::{Path, PathBuf};
 

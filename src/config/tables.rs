@@ -31,6 +31,8 @@ pub struct Config {
     pub engine: Engine,
     /// Claude.
     pub claude: Claude,
+    /// The screen.
+    pub screen: Screen,
 }
 
 impl Default for Config {
@@ -45,6 +47,7 @@ impl Default for Config {
             s3: S3::default(),
             engine: Engine::default(),
             claude: Claude::default(),
+            screen: Screen::default(),
         }
     }
 }
@@ -276,6 +279,39 @@ pub struct Claude {
     /// `ANTHROPIC_BASE_URL`
     #[serde(deserialize_with = "url")]
     pub base_url: Option<String>,
+}
+
+/// `[screen]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Screen {
+    /// Clicks and the wheel go to the screen; one key gives them back to the terminal.
+    pub mouse: bool,
+    /// Borders and marks are plain ASCII.
+    pub ascii: bool,
+    /// Nothing moves by itself: for screen readers and slow lines.
+    pub still: bool,
+    /// What the colours are for.
+    pub background: Background,
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        Self { mouse: true, ascii: false, still: false, background: Background::Auto }
+    }
+}
+
+/// What the screen's colours are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Background {
+    /// What the terminal says.
+    #[default]
+    Auto,
+    /// Light letters on dark.
+    Dark,
+    /// Dark letters on light.
+    Light,
 }
 
 /// What `config show` prints in place of a key.

@@ -1,6 +1,7 @@
 //! Plain data that every room shares: ids, configurations, versions, text. No IO, no clock, no randomness but new ids.
 
 pub mod claude;
+pub mod figures;
 pub mod ids;
 pub mod invalid;
 pub mod item;

@@ -7,8 +7,11 @@ use std::{
 
 use rustix::fs::{StatVfsMountFlags, statfs, statvfs};
 
-use super::{Settings, jail};
-use crate::engine::jail::limits::Controllers;
+use super::{
+    Settings,
+    jail::{self, limits::Controllers},
+    spec::IdMode,
+};
 
 /// One answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +48,7 @@ fn all(settings: &Settings) -> Vec<Check> {
     let limits = Controllers::detect();
     vec![
         Check::new("sandboxes", jail::available().map(|()| "namespaces can be made".to_owned()).map_err(remedy_within)),
-        Check::new("ids", ids()),
+        Check::new("ids", ids(&settings.cache)),
         Check::new("merged /usr", merged_usr()),
         Check::new("limits", Ok(format!("{}; disk is not: {DISK}", limits.describe()))),
         Check::new("the engine's program", own_program()),
@@ -67,18 +70,19 @@ fn remedy_within(sentence: String) -> (String, String) {
     }
 }
 
-fn ids() -> Result<String, (String, String)> {
-    if rustix::process::getuid().is_root() {
-        return Ok("a range of 65,536 ids of their own, chosen as root".to_owned());
-    }
-    let found = ["newuidmap", "newgidmap"]
-        .iter()
-        .all(|tool| ["/usr/bin", "/bin", "/usr/local/bin"].iter().any(|dir| Path::new(dir).join(tool).is_file()));
-    // Without a range sandboxes work all the same, with one id that is shown as root.
-    Ok(if found {
-        "a range of /etc/subuid by newuidmap, where this user has one".to_owned()
-    } else {
-        "one id: `chown` in a sandbox pretends to work (the package uidmap gives a range)".to_owned()
+fn ids(cache: &Path) -> Result<String, (String, String)> {
+    let map = jail::look_for_ids(cache).map_err(remedy_within)?;
+    // The range is the last part: your own id, where it is one, stands before it.
+    let from = map.uids.last().map_or(0, |range| range.outside);
+    Ok(match map.mode {
+        IdMode::Range => format!("65,536 of their own from {from} on, chosen as root"),
+        IdMode::Subuid => format!("yours, shown as root, and your range from {from} on"),
+        // Sandboxes work all the same.
+        IdMode::Single => {
+            "yours alone, shown as root: `chown` in a sandbox pretends to work (a range in /etc/subuid and \
+                           /etc/subgid, and the package uidmap, give more)"
+                .to_owned()
+        }
     })
 }
 

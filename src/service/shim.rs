@@ -276,12 +276,14 @@ impl Attached {
         };
         let action = "run the command in the sandbox";
         match tokio::time::timeout(LAST_WORDS, said).await {
-            Ok(Ok((code @ (126 | 127), said))) => {
-                let why = format!("{} (exit code {code})", said.clean_line());
-                ModalError::new(ErrorKind::Conflict, action, why)
-            }
             Ok(Ok((code, said))) if code != 137 && code != 0 => {
-                ModalError::new(ErrorKind::Conflict, action, said.clean_line().as_str())
+                let said = said.clean_line();
+                // The engine's own words have our name before them, as a shell's have its name.
+                let why = match said.as_str().trim().trim_start_matches("sandbank: ") {
+                    "" => format!("it ended with exit code {code}"),
+                    said => said.to_owned(),
+                };
+                ModalError::new(ErrorKind::Conflict, action, why)
             }
             Ok(Ok((code, _))) => ModalError::new(ErrorKind::Unavailable, action, format!("it ended with {code}")),
             Ok(Err(error)) => error,

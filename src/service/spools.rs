@@ -3,10 +3,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::MAX_OPEN_WAYS;
+use super::{Inner, MAX_OPEN_WAYS};
 use crate::core::{ExecId, SandboxId};
 
 /// Commands whose output is kept after their end: a client that lost its connection, or a user who asks once more, comes
@@ -16,31 +16,60 @@ const KEPT: usize = 8;
 /// Ids that one command line takes along, of 37 bytes each.
 const AT_ONCE: usize = 64;
 
-/// Commands whose end is stored, by sandbox, oldest first. In memory: what a server before this one left stays until the
-/// sandbox ends.
+/// Ended commands that are looked up when a sandbox is first asked for: those that the server before this one kept, and
+/// those that ended after the last one began.
+const LOOKED_UP: u32 = 128;
+
+/// Commands whose end is stored, by sandbox, oldest first. In memory; what a server before this one left is looked up.
 #[derive(Debug, Default)]
 pub(super) struct Spools(Mutex<HashMap<SandboxId, VecDeque<ExecId>>>);
 
 impl Spools {
+    fn lock(&self) -> MutexGuard<'_, HashMap<SandboxId, VecDeque<ExecId>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A command has ended, and that is stored.
     pub fn ended(&self, sandbox: &SandboxId, id: ExecId) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MAX_OPEN_WAYS && !all.contains_key(sandbox) {
-            all.clear();
-        }
-        let ended = all.entry(sandbox.clone()).or_default();
-        // A client that came again ends it again.
-        if !ended.contains(&id) {
+        // Of one that isn't looked up yet the store will say it.
+        if let Some(ended) = self.lock().get_mut(sandbox)
+            // A client that came again ends it again.
+            && !ended.contains(&id)
+        {
             ended.push_back(id);
         }
     }
 
-    /// What the next command to be started there shall remove.
-    pub fn take_old(&self, sandbox: &SandboxId) -> Vec<ExecId> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn knows(&self, sandbox: &SandboxId) -> bool {
+        self.lock().contains_key(sandbox)
+    }
+
+    fn learn(&self, sandbox: &SandboxId, ended: Vec<ExecId>) {
+        let mut all = self.lock();
+        if all.len() >= MAX_OPEN_WAYS {
+            all.clear();
+        }
+        all.entry(sandbox.clone()).or_insert_with(|| ended.into());
+    }
+
+    fn take_old(&self, sandbox: &SandboxId) -> Vec<ExecId> {
+        let mut all = self.lock();
         let Some(ended) = all.get_mut(sandbox) else { return Vec::new() };
         let old = ended.len().saturating_sub(KEPT).min(AT_ONCE);
         ended.drain(..old).collect()
+    }
+}
+
+impl Inner {
+    /// What the next command to be started in a sandbox shall remove there.
+    pub(super) async fn old_spools(&self, sandbox: &SandboxId) -> Vec<ExecId> {
+        if !self.spools.knows(sandbox) {
+            match self.store.ended_execs(sandbox, LOOKED_UP).await {
+                Ok(ended) => self.spools.learn(sandbox, ended),
+                Err(error) => tracing::warn!(%sandbox, %error, "old output stays in the sandbox for now"),
+            }
+        }
+        self.spools.take_old(sandbox)
     }
 }
 
@@ -52,6 +81,10 @@ mod tests {
     fn all_but_the_last_few_go_once_each() {
         let (spools, sandbox) = (Spools::default(), "sb-1".parse::<SandboxId>().unwrap());
         let ids: Vec<ExecId> = (0..KEPT + 3).map(|_| ExecId::new()).collect();
+        // The first two ended under the server before this one.
+        spools.ended(&sandbox, ids[0]);
+        assert!(!spools.knows(&sandbox), "the store says more of it");
+        spools.learn(&sandbox, ids[..2].to_vec());
         for id in &ids {
             spools.ended(&sandbox, *id);
             spools.ended(&sandbox, *id);

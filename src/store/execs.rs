@@ -46,6 +46,23 @@ pub struct ExecRow {
 }
 
 impl ExecRow {
+    /// One that is asked for now.
+    pub fn new(exec_id: ExecId, account: AccountId, profile: Profile, sandbox_id: SandboxId, spec: String) -> Self {
+        Self {
+            exec_id,
+            account,
+            profile,
+            sandbox_id,
+            conversation: None,
+            spec,
+            state: ExecState::Accepted,
+            committed: 0,
+            exit_code: None,
+            reason: None,
+            created_at: Timestamp::now(),
+        }
+    }
+
     fn read(row: &SqliteRow) -> Result<Self, StoreError> {
         let conversation: Option<String> = row.try_get("conversation")?;
         Ok(Self {
@@ -90,6 +107,18 @@ impl Store {
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(ExecRow::read).collect()
+    }
+
+    /// The last execs of a sandbox that have ended, in the order of their ends.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn ended_execs(&self, sandbox: &SandboxId, last: u32) -> Result<Vec<ExecId>, StoreError> {
+        let sql = "SELECT exec_id FROM execs WHERE sandbox_id = ? AND state = 'ended'
+                   ORDER BY ended_at DESC, created_at DESC LIMIT ?";
+        let rows: Vec<(String,)> =
+            sqlx::query_as(sql).bind(sandbox.as_str()).bind(last).fetch_all(&self.readers).await?;
+        rows.iter().rev().map(|(id,)| parsed(id)).collect()
     }
 
     /// Lines for an exec's input that were not acknowledged, in order.

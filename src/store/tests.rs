@@ -348,19 +348,8 @@ async fn rows_of_before_have_titles_and_are_found() {
 #[tokio::test]
 async fn an_outbox_keeps_what_was_not_acknowledged_until_its_exec_ends() {
     let f = Fixture::new().await;
-    let row = ExecRow {
-        exec_id: ExecId::new(),
-        account: account(),
-        profile: Profile::Local,
-        sandbox_id: SandboxId::new("sb-1").unwrap(),
-        conversation: None,
-        spec: "{}".into(),
-        state: ExecState::Accepted,
-        committed: 0,
-        exit_code: None,
-        reason: None,
-        created_at: timestamp(5),
-    };
+    let sandbox = SandboxId::new("sb-1").unwrap();
+    let row = ExecRow::new(ExecId::new(), account(), Profile::Local, sandbox.clone(), "{}".into());
     let id = row.exec_id;
     f.store
         .write::<_, StoreError, _>(Pace::Now, move |tx| {
@@ -382,6 +371,7 @@ async fn an_outbox_keeps_what_was_not_acknowledged_until_its_exec_ends() {
     assert_eq!(f.store.outbox(id).await.unwrap(), [(2, b"line".to_vec()), (3, b"line".to_vec())]);
     let running = f.store.unfinished_execs().await.unwrap();
     assert_eq!((running[0].state, running[0].committed), (ExecState::Running, 100));
+    assert!(f.store.ended_execs(&sandbox, 9).await.unwrap().is_empty());
     f.store
         .write::<_, StoreError, _>(Pace::Now, move |tx| {
             Box::pin(async move { tx.exec_ended(id, Some(137), Some("killed")).await })
@@ -389,6 +379,7 @@ async fn an_outbox_keeps_what_was_not_acknowledged_until_its_exec_ends() {
         .await
         .unwrap();
     assert!(f.store.outbox(id).await.unwrap().is_empty());
+    assert_eq!(f.store.ended_execs(&sandbox, 9).await.unwrap(), [id]);
     assert_eq!(f.store.exec(id).await.unwrap().unwrap().exit_code, Some(137));
 }
 

@@ -13,6 +13,7 @@
 pub mod app;
 pub mod key;
 pub mod keymap;
+pub mod pty;
 pub mod runtime;
 pub mod term;
 pub mod text;

@@ -3,9 +3,8 @@
 use std::{
     collections::BTreeMap,
     fs,
-    future::Future,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -19,8 +18,13 @@ use sandbank::{
 };
 use uuid::Uuid;
 
-/// How long anything may take before a test calls it hung. Generous: test machines are small and shared.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+#[allow(dead_code, reason = "shared with the kills")]
+#[path = "../support/processes.rs"]
+pub mod processes;
+#[path = "../support/waiting.rs"]
+mod waiting;
+
+pub use waiting::{soon, until};
 
 /// Sandboxes of a test that failed end by themselves.
 const LIFE: Duration = Duration::from_secs(180);
@@ -126,18 +130,11 @@ impl Place {
     }
 
     /// Process ids of the keeper of a sandbox, or of all, each with the first process of its jail, which is a copy.
-    pub fn processes(&self, id: &str) -> Vec<i32> {
+    pub fn processes(&self, id: &str) -> Vec<u32> {
         let folder = self.engine_dir().join("sandboxes").join(id);
         let folder = folder.to_str().unwrap().trim_end_matches('/').to_owned();
-        let entries = fs::read_dir("/proc").unwrap().flatten();
-        entries
-            .filter_map(|e| e.file_name().to_str()?.parse::<i32>().ok())
-            .filter(|pid| {
-                let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-                let line = String::from_utf8_lossy(&line).replace('\0', " ");
-                line.contains("engine keep") && line.contains(&folder)
-            })
-            .collect()
+        let keeps = |pid: &u32| processes::command_line(*pid).contains("engine keep");
+        processes::with(&folder).into_iter().filter(keeps).collect()
     }
 }
 
@@ -146,7 +143,7 @@ pub fn kill_keeper(place: &Place, id: &str) {
     let all = place.processes(id);
     // The jail's first process hides its arguments.
     let [keeper] = all[..] else { panic!("{all:?} tend {id}") };
-    let keeper = Pid::from_raw(keeper).unwrap();
+    let keeper = Pid::from_raw(keeper.try_into().unwrap()).unwrap();
     kill_process(keeper, Signal::KILL).unwrap();
 }
 
@@ -201,18 +198,4 @@ pub async fn ok(sandbox: &Sandbox, script: &str) -> String {
 
 pub fn text(pieces: Vec<Bytes>) -> String {
     String::from_utf8_lossy(&pieces.concat()).into_owned()
-}
-
-/// Waits for something with a deadline.
-pub async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(DEADLINE, work).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
-}
-
-/// Waits for a condition with a deadline.
-pub async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let start = Instant::now();
-    while !done().await {
-        assert!(start.elapsed() < DEADLINE, "waited in vain until {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use futures::{StreamExt, TryStreamExt};
 use sandbank::engine::{
+    jail,
     keeper::{KeeperError, KeeperHandle, OutputFd},
     spec::{End, ExecEnd},
 };
@@ -291,4 +292,16 @@ async fn trees_deeper_than_any_path_are_removed() {
     sandbox.ended().await;
     // Asserts that it can.
     drop(place);
+}
+
+#[tokio::test]
+async fn folders_that_a_program_closed_to_the_engines_user_are_removed_all_the_same() {
+    let place = Place::new();
+    let sandbox = place.start("a").await;
+    sandbox.ok("mkdir /in && touch /in/a && chown -R 1000 /in && chmod 0 /in && chown 1000 / && chmod 0 /").await;
+    sandbox.handle.terminate().await.unwrap();
+    sandbox.ended().await;
+    let trees = ["upper", "work"].map(|name| place.path("scratch/a").join(name));
+    jail::remove_tree(&program(), &place.ids, &trees.each_ref().map(std::path::PathBuf::as_path)).unwrap();
+    assert_eq!(fs::read_dir(place.path("scratch/a")).unwrap().count(), 0);
 }

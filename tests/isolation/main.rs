@@ -15,5 +15,7 @@ mod inside;
 mod keeper;
 mod limits;
 mod place;
+#[path = "../support/user.rs"]
+mod user;
 mod users;
 mod walls;

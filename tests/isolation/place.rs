@@ -3,10 +3,8 @@
 use std::{
     collections::BTreeMap,
     env, fs,
-    future::Future,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
 use futures::TryStreamExt;
@@ -16,8 +14,14 @@ use sandbank::engine::{
     spec::{Bind, End, ExecEnd, ExecSpec, IdMap, Limits, Network, Overlay, Root, SandboxSpec},
 };
 
-/// How long anything may take before a test calls it hung. Generous: test machines are small and shared.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+#[allow(dead_code, reason = "shared with the kills")]
+#[path = "../support/processes.rs"]
+mod processes;
+#[path = "../support/waiting.rs"]
+mod waiting;
+
+pub use processes::with as processes_with;
+pub use waiting::{soon, until};
 
 /// The program that is started as keeper.
 pub fn program() -> PathBuf {
@@ -225,31 +229,4 @@ pub fn command(argv: &[&str]) -> ExecSpec {
 /// A shell script.
 pub fn sh(script: &str) -> ExecSpec {
     command(&["sh", "-c", script])
-}
-
-/// Waits for something with a deadline.
-pub async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(DEADLINE, work).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
-}
-
-/// Waits for a condition with a deadline.
-pub async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let start = Instant::now();
-    while !done().await {
-        assert!(start.elapsed() < DEADLINE, "waited in vain until {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// Processes of the host whose command line holds `text`.
-pub fn processes_with(text: &str) -> Vec<i32> {
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    entries
-        .filter_map(|e| e.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|c| contains(&c, text)))
-        .collect()
-}
-
-fn contains(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|w| w == text.as_bytes())
 }

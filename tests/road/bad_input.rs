@@ -176,3 +176,12 @@ fn chatting_without_a_key_or_without_claude_names_what_is_missing() {
     let said = fails(&place, &["chat", "egret", "hello"], 3);
     assert!(said.contains("claude"), "{said}");
 }
+
+#[test]
+fn a_folder_that_isnt_there_is_named_in_plain_words() {
+    let place = Place::new();
+    place.json(&["sandbox", "create", "--name", "heron"]);
+    let said = fails(&place, &["sandbox", "exec", "heron", "--workdir", "/nope", "--", "true"], 1);
+    assert!(said.contains("cannot go to /nope: No such file or directory"), "{said}");
+    assert!(!said.contains("  ") && said.matches("sandbank: ").count() == 1, "{said}");
+}

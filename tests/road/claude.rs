@@ -1,30 +1,18 @@
 //! A sandbox on this machine, the real Claude at work in it, the workspace saved and restored.
 
-use std::{io::Write, path::Path, process::Stdio};
+use std::{io::Write, process::Stdio};
 
 use serde_json::json;
 
 use crate::{
-    program::{self, Place, Running},
+    program::{self, KEY, Place, Running},
     scripted_api::{Gate, Part, ScriptedApi, text},
 };
 
-const KEY: &str = "sk-ant-real-0123456789";
-
 /// Everything about a tree that a restore must bring back: types, modes, owners, links, times, bytes; the volume's root
 /// among them, in which the restore's own journal came and went.
-const TREE: &str = "cd /mnt/workspace && find . -path ./.sandbank -prune -o -printf '%P|%y|%m|%U:%G|%l|%T@\\n' | sort \
+pub const TREE: &str = "cd /mnt/workspace && find . -path ./.sandbank -prune -o -printf '%P|%y|%m|%U:%G|%l|%T@\\n' | sort \
                     && find . -path ./.sandbank -prune -o -type f -exec sha256sum {} + | sort -k2";
-
-/// A place whose clients have the key, the address of the API, and `claude` on their PATH.
-fn place_with(claude: &Path, api: &ScriptedApi) -> Place {
-    let mut place = Place::new();
-    let bin = claude.parent().unwrap().to_str().unwrap();
-    place.env("PATH", format!("{bin}:{}", std::env::var("PATH").unwrap()));
-    place.env("ANTHROPIC_API_KEY", KEY);
-    place.env("ANTHROPIC_BASE_URL", api.url());
-    place
-}
 
 fn types(items: &serde_json::Value) -> Vec<&str> {
     items.as_array().unwrap().iter().filter_map(|item| item["type"].as_str()).collect()
@@ -44,7 +32,7 @@ fn the_whole_road() {
             vec![text("The heron file "), Part::Wait(gate.clone()), text("is there now.")],
         ],
     );
-    let place = place_with(&claude, &api);
+    let place = Place::with_claude(&claude, api.url());
 
     let sandbox = place.json(&["sandbox", "create", "--name", "heron"]);
     assert_eq!((&sandbox["status"], &sandbox["backend"]), (&json!("running"), &json!("local")));
@@ -113,10 +101,21 @@ fn the_whole_road() {
 }
 
 #[test]
+fn claude_works_where_the_sandboxs_commands_start() {
+    let Some(claude) = program::claude() else { return };
+    let look = json!({"command": "pwd > /mnt/workspace/where", "description": "look"});
+    let api = ScriptedApi::start(KEY, vec![vec![Part::Tool("Bash", look)], vec![text("Seen.")]]);
+    let place = Place::with_claude(&claude, api.url());
+    place.json(&["sandbox", "create", "--name", "heron", "--workdir", "/srv"]);
+    assert!(place.ok(&["chat", "heron", "where are you?"]).contains("Seen."));
+    assert_eq!(place.sh("heron", "cat /mnt/workspace/where"), "/srv\n");
+}
+
+#[test]
 fn chat_as_json_prints_the_clis_own_lines_and_an_end() {
     let Some(claude) = program::claude() else { return };
     let api = ScriptedApi::start(KEY, vec![vec![text("Hello.")]]);
-    let place = place_with(&claude, &api);
+    let place = Place::with_claude(&claude, api.url());
     place.json(&["sandbox", "create", "--name", "heron"]);
     let out = place.ok(&["chat", "heron", "hello", "--json"]);
     let lines: Vec<serde_json::Value> = out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
@@ -129,7 +128,7 @@ fn chat_as_json_prints_the_clis_own_lines_and_an_end() {
 fn a_wrong_key_is_told_and_the_exit_code_says_failed() {
     let Some(claude) = program::claude() else { return };
     let api = ScriptedApi::start("another key", vec![]);
-    let mut place = place_with(&claude, &api);
+    let mut place = Place::with_claude(&claude, api.url());
     // A setting of the user's shell: without it the CLI tries for minutes.
     place.env("CLAUDE_CODE_MAX_RETRIES", "0");
     place.json(&["sandbox", "create", "--name", "heron"]);
@@ -146,7 +145,7 @@ fn a_wrong_key_is_told_and_the_exit_code_says_failed() {
 fn prompts_that_cant_be_arguments_arrive_whole() {
     let Some(claude) = program::claude() else { return };
     let api = ScriptedApi::start(KEY, vec![vec![text("one")], vec![text("two")]]);
-    let place = place_with(&claude, &api);
+    let place = Place::with_claude(&claude, api.url());
     place.json(&["sandbox", "create", "--name", "heron"]);
     let long = format!("begin {} end", "x".repeat(100_000));
     place.ok(&["chat", "heron", &long]);
@@ -166,7 +165,7 @@ fn prompts_that_cant_be_arguments_arrive_whole() {
 fn ctrl_c_interrupts_the_turn_and_the_conversation_goes_on() {
     let Some(claude) = program::claude() else { return };
     let api = ScriptedApi::start(KEY, vec![vec![text("I begin "), Part::Wait(Gate::new())], vec![text("Again.")]]);
-    let place = place_with(&claude, &api);
+    let place = Place::with_claude(&claude, api.url());
     place.json(&["sandbox", "create", "--name", "heron"]);
     let mut chat = Running::start(place.command(&["chat", "heron", "go"]));
     chat.wait_for("I begin");
@@ -185,7 +184,7 @@ fn the_key_is_withheld_from_whatever_claude_runs() {
     let Some(claude) = program::claude() else { return };
     let see = json!({"command": "env | grep ANTHROPIC > seen; env | grep CLAUDE_CODE_MAX >> seen"});
     let api = ScriptedApi::start(KEY, vec![vec![Part::Tool("Bash", see)], vec![text("Seen.")]]);
-    let mut place = place_with(&claude, &api);
+    let mut place = Place::with_claude(&claude, api.url());
     place.env("CLAUDE_CODE_MAX_OUTPUT_TOKENS", "4321");
     place.json(&["sandbox", "create", "--name", "heron"]);
     assert!(place.ok(&["chat", "heron", "look around"]).contains("Seen."));

@@ -5,7 +5,10 @@ use std::{
     process::Stdio,
 };
 
-use crate::program::{Place, Running, signal};
+use crate::{
+    processes,
+    program::{Place, Running, signal, wait_until},
+};
 
 /// Interrupts a command as soon as it tells a step that holds `step`. Gives its exit code and all that it said.
 fn interrupt_at(place: &Place, args: &[&str], step: &str) -> (Option<i32>, String) {
@@ -25,8 +28,9 @@ fn interrupt_at(place: &Place, args: &[&str], step: &str) -> (Option<i32>, Strin
 #[test]
 fn while_an_image_is_built() {
     let place = Place::new();
-    let (code, said) = interrupt_at(&place, &["sandbox", "create", "--run", "sleep 20"], "RUN sleep 20");
+    let (code, said) = interrupt_at(&place, &["sandbox", "create", "--run", "sleep 86303"], "RUN sleep 86303");
     assert_eq!(code, Some(130), "{said}");
+    wait_until("its command has ended too", || processes::with("sleep 86303").is_empty());
     assert_eq!(place.json(&["sandbox", "list"]), serde_json::json!([]), "nothing is left");
     place.json(&["sandbox", "create", "--name", "heron"]);
 }

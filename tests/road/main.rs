@@ -11,8 +11,16 @@ mod bad_input;
 mod claude;
 mod ctrl_c;
 mod odd_claude;
+#[allow(dead_code, reason = "the kills use the rest")]
+#[path = "../support/processes.rs"]
+mod processes;
+#[allow(dead_code, reason = "the kills use the rest")]
 #[path = "../support/program.rs"]
 mod program;
 mod prompts;
+#[allow(dead_code, reason = "the kills use the rest")]
 #[path = "../support/scripted_api.rs"]
 mod scripted_api;
+#[path = "../support/user.rs"]
+mod user;
+mod users;

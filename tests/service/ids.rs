@@ -1,9 +1,10 @@
 //! Ids of commands, names of sandboxes, one turn at a time.
 
+use sandbank::core::{AccountId, SandboxConfig};
 use serde_json::json;
 
 use crate::{
-    fails, items, new_id, open_gate, place, post,
+    chatty, fails, items, new_id, post,
     program::{Place, Running},
 };
 
@@ -71,14 +72,34 @@ fn a_sandbox_is_meant_by_its_name_its_id_or_a_beginning_that_fits_one() {
 
 #[test]
 fn a_second_prompt_waits_for_the_end_of_the_turn_before() {
-    let place = place();
+    let Some((place, _api, gate)) = chatty() else { return };
     place.json(&["sandbox", "create", "--name", "heron", "--workdir", "/tmp"]);
     let mut chat = Running::start(place.command(&["chat", "heron", "count the herons"]));
     chat.wait_for("first heron");
     let said = fails(&place, &["chat", "heron", "and the egrets"]);
     assert!(said.contains("is running"), "{said}");
-    open_gate(&place);
+    gate.open();
     let (code, said, errors) = chat.finish();
     assert_eq!(code, Some(0), "{said}{errors}");
-    assert_eq!((items(&place, "prompt"), items(&place, "text")), (1, 2));
+    assert_eq!((items(&place, "prompt"), items(&place, "text")), (1, 1));
+}
+
+#[test]
+fn a_workspace_is_where_its_sandbox_was_told_to_mount_it() {
+    let place = Place::new();
+    place.ok(&["sandbox", "list"]);
+    let (id, mut config) = (new_id(), SandboxConfig::new(AccountId::new("default").unwrap()));
+    config.volume_mount_path = "/srv/nest".to_owned();
+    let create = json!({
+        "request_id": id, "account": "default", "profile": "local", "kind": "sandbox_create",
+        "body": {"name": "heron", "config": config},
+    });
+    let said = post(&place, "/v1/commands", &create);
+    assert!(said.starts_with("HTTP/1.1 2"), "{said}");
+    place.json(&["sandbox", "create", "--name", "heron", "--request-id", &id]);
+    assert_eq!(place.sh("heron", "pwd; echo grey > heron; cat /srv/nest/heron"), "/srv/nest\ngrey\n");
+    assert_eq!(place.json(&["version", "save", "heron"])["files"], 1);
+    place.sh("heron", "rm heron");
+    place.json(&["version", "restore", "heron", "latest", "--yes"]);
+    assert_eq!(place.sh("heron", "cat /srv/nest/heron; ls -A /mnt/workspace 2> /dev/null || true"), "grey\n");
 }

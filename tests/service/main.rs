@@ -9,37 +9,36 @@
 )]
 
 mod ids;
+#[allow(dead_code, reason = "the kills use the rest")]
+#[path = "../support/processes.rs"]
+mod processes;
 #[allow(dead_code, reason = "shared with the road's tests")]
 #[path = "../support/program.rs"]
 mod program;
 mod reading;
+#[allow(dead_code, reason = "shared with the road's tests")]
+#[path = "../support/scripted_api.rs"]
+mod scripted_api;
 mod shell;
+#[allow(dead_code, reason = "the kills use the rest")]
+#[path = "../support/stops.rs"]
+mod stops;
 mod take_up;
 
 use std::{
-    fs,
     io::{Read, Write},
-    os::unix::{fs::PermissionsExt, net::UnixStream},
-    path::Path,
+    os::unix::net::UnixStream,
 };
 
 use program::{Place, text};
+use scripted_api::{Gate, Part, ScriptedApi};
 
-/// A place whose `claude` is a stand-in that stops in the middle of its answer until [`open_gate`].
-fn place() -> Place {
-    let mut place = Place::new();
-    let bin = place.data().with_file_name("bin");
-    fs::create_dir(&bin).unwrap();
-    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kills/claude.sh"), bin.join("claude")).unwrap();
-    fs::set_permissions(bin.join("claude"), fs::Permissions::from_mode(0o755)).unwrap();
-    place.env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()));
-    place.env("ANTHROPIC_API_KEY", "sk-ant-test-000");
-    place
-}
-
-/// Lets the stand-in go on.
-fn open_gate(place: &Place) {
-    place.sh("heron", "echo go > /tmp/gate");
+/// A place, the API of its CLI, and the gate in the middle of the answer. Without a CLI there is no chat to test.
+fn chatty() -> Option<(Place, ScriptedApi, Gate)> {
+    let (claude, gate) = (program::claude()?, Gate::new());
+    let answer = vec![scripted_api::text("first heron "), Part::Wait(gate.clone()), scripted_api::text("second heron")];
+    let api = ScriptedApi::start(program::KEY, vec![answer.clone(), answer]);
+    Some((Place::with_claude(&claude, api.url()), api, gate))
 }
 
 /// Runs a command that must fail: what it said.

@@ -12,6 +12,9 @@ use serde_json::Value;
 /// How long anything may take before a test calls it hung. Generous: test machines are small and shared.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
+/// The key that clients of the scripted API have.
+pub const KEY: &str = "sk-ant-real-0123456789";
+
 /// One data dir and the environment that commands on it run with.
 pub struct Place {
     dir: tempfile::TempDir,
@@ -19,14 +22,26 @@ pub struct Place {
 }
 
 impl Place {
-    /// A fresh data dir. The cache folder is shared by all tests of a run: the base of this machine is made once.
+    /// A fresh data dir. The cache folder is shared by all tests of a run: the base of this machine is made once. Tests
+    /// that run as another user bring theirs, and a program that this user may read.
     pub fn new() -> Self {
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+        let cache = std::env::var_os("SANDBANK_TEST_CACHE")
+            .map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"), PathBuf::from);
         std::fs::create_dir_all(&cache).unwrap();
         Self {
             dir: tempfile::Builder::new().prefix("sandbank-road-").tempdir().unwrap(),
             env: vec![("XDG_CACHE_HOME".into(), cache.to_str().unwrap().into())],
         }
+    }
+
+    /// A fresh one whose clients have a key, the address of an API that wants it, and `claude` on their PATH.
+    pub fn with_claude(claude: &Path, api: &str) -> Self {
+        let mut place = Self::new();
+        let bin = claude.parent().unwrap().to_str().unwrap();
+        place.env("PATH", format!("{bin}:{}", std::env::var("PATH").unwrap()));
+        place.env("ANTHROPIC_API_KEY", KEY);
+        place.env("ANTHROPIC_BASE_URL", api);
+        place
     }
 
     /// Sets a variable for every later command.
@@ -42,7 +57,8 @@ impl Place {
 
     /// A command of the binary, not yet started.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sandbank"));
+        let program = std::env::var_os("SANDBANK_TEST_PROGRAM");
+        let mut command = Command::new(program.unwrap_or_else(|| env!("CARGO_BIN_EXE_sandbank").into()));
         command.args(args).env_clear().stdin(Stdio::null());
         for name in ["PATH", "HOME", "LANG"] {
             if let Some(value) = std::env::var_os(name) {
@@ -183,6 +199,12 @@ pub fn kill(pid: u32) {
 pub fn signal(pid: u32, name: &str) {
     let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
     assert!(status.success(), "kill -{name} {pid}");
+}
+
+/// The same; that the process has ended is as good.
+pub fn signal_if_there(pid: u32, name: &str) {
+    let mut kill = Command::new("kill");
+    let _ = kill.args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status().unwrap();
 }
 
 /// Waits for a condition, with a deadline.

@@ -98,6 +98,11 @@ impl ScriptedApi {
         &self.url
     }
 
+    /// Begins another script, also in the middle of one.
+    pub fn script(&self, turns: Vec<Vec<Part>>) {
+        *self.script.turns.lock().unwrap() = turns.into();
+    }
+
     /// Adds a turn at the end of the script.
     pub fn then(&self, turn: Vec<Part>) {
         self.script.turns.lock().unwrap().push_back(turn);

@@ -8,7 +8,9 @@ use sandbank::{
     inside::mover::words::{Content, Digest, Entry, Kind as What},
     service::versions::{restore_on, save_on, show_in},
     storage::{
-        manifest::{FORMAT, Head, Holder, Kind, Record},
+        claim::claim,
+        manifest::{Head, Holder, Record},
+        survey::survey,
         version::publish,
     },
 };
@@ -18,24 +20,7 @@ use crate::support::{Place, Tree, Workspace, run, stopped_at};
 const V: VersionId = VersionId(1_600_000_000);
 
 fn head(place: &Place, records: &[Record]) -> Head {
-    Head {
-        format: FORMAT,
-        features: Vec::new(),
-        kind: Kind::Plain,
-        version: V,
-        account: place.account.clone(),
-        parent: None,
-        base: None,
-        saver: uuid::Uuid::nil(),
-        sandbox: None,
-        entries: records.len() as u64,
-        files: records.iter().filter_map(Record::content).count() as u64,
-        bytes: records.iter().filter_map(Record::content).map(|c| c.size).sum(),
-        complete: true,
-        left_out: 0,
-        root: None,
-        note: String::new(),
-    }
+    Head::of(V, place.account.clone(), uuid::Uuid::nil(), records)
 }
 
 fn file(path: &str, size: u64) -> Record {
@@ -53,6 +38,20 @@ async fn refused(place: &Place, why: &str) {
     let error = place.restore(&workspace.ground(), "latest").await.unwrap_err();
     assert!(error.message.contains(why), "{error} should tell: {why}");
     assert_eq!(workspace.read(), before, "the workspace is as it was, without anything left");
+}
+
+#[tokio::test]
+async fn a_version_whose_save_was_interrupted_is_no_version_and_that_is_told() {
+    let place = Place::new().await;
+    let found = survey(&place.bucket, &place.keys()).await.unwrap();
+    let claimed = claim(&place.bucket, &place.keys(), &found, uuid::Uuid::nil(), None, None).await.unwrap();
+    let workspace = Workspace::with(&Tree::files([("mine", "mine")]));
+    let before = workspace.read();
+    let error = place.restore(&workspace.ground(), &claimed.version.to_string()).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::NotFound);
+    assert!(error.message.contains("did not finish") && error.hint.contains("version list"), "{error} {}", error.hint);
+    assert_eq!(place.restore(&workspace.ground(), "latest").await.unwrap_err().code, ErrorCode::NotFound);
+    assert_eq!(workspace.read(), before);
 }
 
 #[tokio::test]

@@ -15,12 +15,9 @@ use sandbank::{
     },
     service::versions::{Conduit, Ground},
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
-    process::Command,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-use crate::support::{Node, Place, Tree, Workspace};
+use crate::support::{Node, Place, Tree, Workspace, mover_through};
 
 /// A mover that is killed after it has told so many bytes; each time it lives four times as long.
 fn mortal(workspace: &Workspace, first: usize) -> (Ground, Arc<AtomicUsize>) {
@@ -35,15 +32,7 @@ fn mortal(workspace: &Workspace, first: usize) -> (Ground, Arc<AtomicUsize>) {
 }
 
 fn dying(life: usize) -> Conduit {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sandbank"))
-        .args(["inside", "mover"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (ours, mut theirs) = duplex(64 << 10);
-    let (mut output, input) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
-    tokio::spawn(async move {
+    mover_through(async move |mut child, mut output, mut theirs| {
         let mut left = life;
         let mut buffer = vec![0; 4096];
         while left > 0 {
@@ -58,8 +47,7 @@ fn dying(life: usize) -> Conduit {
             }
         }
         child.kill().await.unwrap();
-    });
-    Conduit::pipes(ours, input)
+    })
 }
 
 #[tokio::test]
@@ -242,15 +230,7 @@ async fn what_can_not_be_read_is_named_in_the_version() {
 /// The real mover, of which a frame says that what it has sent was there already.
 fn forgetful(workspace: &Workspace) -> Ground {
     Ground::new(workspace.path().to_str().unwrap(), || {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sandbank"))
-            .args(["inside", "mover"])
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (ours, mut theirs) = duplex(64 << 10);
-        let (mut output, input) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
-        tokio::spawn(async move {
+        let conduit = mover_through(async move |mut child, mut output, mut theirs| {
             let (mut decoder, mut buffer) = (Decoder::default(), vec![0; 4096]);
             while let Ok(length @ 1..) = output.read(&mut buffer).await {
                 decoder.push(&buffer[..length]);
@@ -265,7 +245,7 @@ fn forgetful(workspace: &Workspace) -> Ground {
             }
             child.wait().await.unwrap();
         });
-        async move { Ok(Conduit::pipes(ours, input)) }.boxed()
+        async move { Ok(conduit) }.boxed()
     })
 }
 

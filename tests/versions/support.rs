@@ -32,7 +32,11 @@ use sandbank::{
     },
     storage::{Bucket, Keys},
 };
-use tokio::{net::TcpListener, process::Command};
+use tokio::{
+    io::{DuplexStream, duplex},
+    net::TcpListener,
+    process::{Child, ChildStdin, ChildStdout, Command},
+};
 use tokio_util::sync::CancellationToken;
 
 const KEY: (&str, &str, &str) = ("AKIATEST", "not so secret", "us-east-1");
@@ -272,15 +276,27 @@ fn read(root: &Path, below: &Path, found: &mut Snapshot) {
 
 /// The mover as a child of this process, with pipes.
 pub fn mover() -> Conduit {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sandbank"))
-        .args(["inside", "mover"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let conduit = Conduit::pipes(child.stdout.take().unwrap(), child.stdin.take().unwrap());
+    let (mut child, input, output) = start_mover();
     tokio::spawn(async move { child.wait().await });
-    conduit
+    Conduit::pipes(output, input)
+}
+
+/// The mover as a child of this process, with somebody between it and the service, who sees what it says.
+pub fn mover_through<F>(between: impl FnOnce(Child, ChildStdout, DuplexStream) -> F) -> Conduit
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (child, input, output) = start_mover();
+    let (ours, theirs) = duplex(64 << 10);
+    tokio::spawn(between(child, output, theirs));
+    Conduit::pipes(ours, input)
+}
+
+fn start_mover() -> (Child, ChildStdin, ChildStdout) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sandbank"));
+    let mut child = command.args(["inside", "mover"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    (child, input, output)
 }
 
 /// A tree by the names of its paths, so that folders come before what is in them.

@@ -18,6 +18,7 @@ use crate::{
     cli::{args::Exec, context::Context, failure::Failure, out, signals::Interrupts},
     client::{ExecControl, ExecIo, ExecOutput},
     core::RequestId,
+    tui::pty::Guard,
 };
 
 /// Bytes read from our input at once; what pipes hold.
@@ -60,7 +61,7 @@ pub(super) async fn run(context: &Context, args: Exec) -> Result<(), Failure> {
     let (control, controls) = mpsc::channel(4);
     // A few pieces each way: enough to keep both sides busy, and a command that floods us waits.
     let (output, outputs) = mpsc::channel(4);
-    let writer = Writer::start(outputs, context.json);
+    let writer = Writer::start(outputs, context.json, args.tty.then(Guard::default));
 
     let raw = args.tty.then(RawMode::enter).transpose()?;
     let io = ExecIo { stdin: read_input(), control: controls, output };
@@ -157,14 +158,15 @@ struct Collected {
 }
 
 impl Writer {
-    fn start(mut outputs: mpsc::Receiver<ExecOutput>, collect: bool) -> Self {
+    /// The guard stands before a terminal: a stream for a program goes through byte by byte as it is.
+    fn start(mut outputs: mpsc::Receiver<ExecOutput>, collect: bool, mut guard: Option<Guard>) -> Self {
         Self(thread::spawn(move || {
             let mut collected = Collected::default();
             while let Some(output) = outputs.blocking_recv() {
                 if collect {
                     collected.add(output)?;
                 } else {
-                    write(&output)?;
+                    write(&output, guard.as_mut())?;
                 }
             }
             Ok(collected)
@@ -198,9 +200,12 @@ impl Collected {
     }
 }
 
-fn write(output: &ExecOutput) -> io::Result<()> {
+fn write(output: &ExecOutput, guard: Option<&mut Guard>) -> io::Result<()> {
     match output {
-        ExecOutput::Stdout(bytes) => out::raw(bytes),
+        ExecOutput::Stdout(bytes) => match guard {
+            Some(guard) => out::raw(&guard.pass(bytes)),
+            None => out::raw(bytes),
+        },
         ExecOutput::Stderr(bytes) => {
             let mut err = io::stderr().lock();
             err.write_all(bytes)?;

@@ -2,7 +2,7 @@
 
 use tonic::Status;
 
-use crate::proto::client::ObjectCreationType;
+use crate::proto::client::{ListPagination, ObjectCreationType};
 
 /// The environment that no name means.
 pub const ENVIRONMENT: &str = "main";
@@ -32,6 +32,16 @@ pub fn check(kind: &str, name: &str) -> Result<(), Status> {
 /// INVALID_ARGUMENT for one that doesn't exist.
 pub fn creation(asked: i32) -> Result<ObjectCreationType, Status> {
     ObjectCreationType::try_from(asked).map_err(|_| Status::invalid_argument("unknown object_creation_type"))
+}
+
+/// Most rows in one page of a list, as Modal's have.
+const PAGE: i32 = 100;
+
+/// What a caller wants of a list, newest first: rows made before this, and how many.
+pub fn page(asked: Option<ListPagination>) -> (f64, i32) {
+    let asked = asked.unwrap_or_default();
+    let before = if asked.created_before > 0.0 { asked.created_before } else { f64::MAX };
+    (before, if asked.max_objects > 0 { asked.max_objects.min(PAGE) } else { PAGE })
 }
 
 /// An object that a caller named is not there.

@@ -24,9 +24,6 @@ use crate::{
 /// Bytes of a nonce: random ones of 96 bits are safe for 2^32 secrets under one key.
 const NONCE: usize = 12;
 
-/// Most rows in one page, as Modal's lists.
-const PAGE: i32 = 100;
-
 /// Values without a name belong to one sandbox or image, whose commands have them from its start; kept for a month
 /// so that a build can be repeated.
 const UNNAMED_SECS: f64 = 30.0 * 86_400.0;
@@ -191,9 +188,7 @@ pub async fn get_or_create(
 /// SecretList, newest first.
 pub async fn list(shared: Arc<Shared>, request: SecretListRequest) -> Result<SecretListResponse, Status> {
     let environment_name = names::environment(&request.environment_name);
-    let page = request.pagination.unwrap_or_default();
-    let before = if page.created_before > 0.0 { page.created_before } else { f64::MAX };
-    let max = if page.max_objects > 0 { page.max_objects.min(PAGE) } else { PAGE };
+    let (before, max) = names::page(request.pagination);
     let environment = environment_name.clone();
     let read = move |db: &mut Connection| {
         let sql = format!(

@@ -16,18 +16,18 @@ use crate::{
         ImageFromIdRequest, ImageFromIdResponse, ImageGetOrCreateRequest, ImageGetOrCreateResponse,
         ImageJoinStreamingRequest, ImageJoinStreamingResponse, MountBatchedCheckExistenceRequest,
         MountBatchedCheckExistenceResponse, MountGetOrCreateRequest, MountGetOrCreateResponse, MountPutFileRequest,
-        MountPutFileResponse, SandboxCreateV2Request, SandboxCreateV2Response, SandboxGetCommandRouterAccessRequest,
-        SandboxGetCommandRouterAccessResponse, SandboxGetFromNameRequest, SandboxGetFromNameResponse,
-        SandboxGetTaskIdRequest, SandboxGetTaskIdResponse, SandboxGetTunnelsRequest, SandboxGetTunnelsResponse,
-        SandboxListRequest, SandboxListResponse, SandboxTagsGetRequest, SandboxTagsGetResponse, SandboxTagsSetRequest,
-        SandboxTerminateRequest, SandboxTerminateResponse, SandboxWaitRequest, SandboxWaitResponse,
-        SecretDeleteRequest, SecretGetOrCreateRequest, SecretGetOrCreateResponse, SecretListRequest,
-        SecretListResponse, TokenInfoGetRequest, TokenInfoGetResponse, UserIdentity, VolumeCommitRequest,
-        VolumeCommitResponse, VolumeDeleteRequest, VolumeGetFile2Request, VolumeGetFile2Response,
-        VolumeGetOrCreateRequest, VolumeGetOrCreateResponse, VolumeHeartbeatRequest, VolumeListFiles2Request,
-        VolumeListFiles2Response, VolumeListRequest, VolumeListResponse, VolumePutFiles2Request,
-        VolumePutFiles2Response, VolumeReloadRequest, VolumeRemoveFile2Request, WorkspaceNameLookupResponse,
-        modal_client_server::ModalClient, token_info_get_response::Identity,
+        MountPutFileResponse, ObjectCreationType, SandboxCreateV2Request, SandboxCreateV2Response,
+        SandboxGetCommandRouterAccessRequest, SandboxGetCommandRouterAccessResponse, SandboxGetFromNameRequest,
+        SandboxGetFromNameResponse, SandboxGetTaskIdRequest, SandboxGetTaskIdResponse, SandboxGetTunnelsRequest,
+        SandboxGetTunnelsResponse, SandboxListRequest, SandboxListResponse, SandboxTagsGetRequest,
+        SandboxTagsGetResponse, SandboxTagsSetRequest, SandboxTerminateRequest, SandboxTerminateResponse,
+        SandboxWaitRequest, SandboxWaitResponse, SecretDeleteRequest, SecretGetOrCreateRequest,
+        SecretGetOrCreateResponse, SecretListRequest, SecretListResponse, TokenInfoGetRequest, TokenInfoGetResponse,
+        UserIdentity, VolumeCommitRequest, VolumeCommitResponse, VolumeDeleteRequest, VolumeGetFile2Request,
+        VolumeGetFile2Response, VolumeGetOrCreateRequest, VolumeGetOrCreateResponse, VolumeHeartbeatRequest,
+        VolumeListFiles2Request, VolumeListFiles2Response, VolumeListRequest, VolumeListResponse,
+        VolumePutFiles2Request, VolumePutFiles2Response, VolumeReloadRequest, VolumeRemoveFile2Request,
+        WorkspaceNameLookupResponse, modal_client_server::ModalClient, token_info_get_response::Identity,
     },
 };
 
@@ -257,8 +257,13 @@ impl ModalClient for Service {
 
     async fn volume_get_or_create(
         &self,
-        request: Request<VolumeGetOrCreateRequest>,
+        mut request: Request<VolumeGetOrCreateRequest>,
     ) -> Result<Response<VolumeGetOrCreateResponse>, Status> {
+        // Asked again, it finds by its name what it made: no answer to keep, which would cost each start of a sandbox a
+        // flush.
+        if request.get_ref().object_creation_type() == ObjectCreationType::CreateIfMissing {
+            request.metadata_mut().remove("x-idempotency-key");
+        }
         self.once("volume_get_or_create", request, volumes::get_or_create).await
     }
 

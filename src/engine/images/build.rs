@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures::{StreamExt, stream};
@@ -37,6 +38,10 @@ const ENDED_MAX: usize = 16;
 /// A command may take an hour: compilers are built in less.
 const COMMAND_SECS: u64 = 3600;
 
+/// How long a command goes on while nobody follows its build. A client whose stream broke is back within a second; one
+/// that was interrupted never is.
+const UNFOLLOWED: Duration = Duration::from_secs(2);
+
 /// Name of the exec in a build's jail.
 const COMMAND: &str = "run";
 
@@ -53,14 +58,15 @@ pub struct Progress {
 /// The builds under way, and the last ones that ended.
 #[derive(Debug, Default)]
 pub struct Builds {
-    followed: Mutex<HashMap<String, watch::Receiver<Progress>>>,
+    /// Receivers are those who follow, and nobody else.
+    known: Mutex<HashMap<String, Log>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Builds {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<Progress>>> {
-        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Log>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Cuts off the commands of all builds: nobody would keep their layers. A build begins again when it is next asked
@@ -77,31 +83,29 @@ impl Builds {
 
     /// A build's progress.
     pub fn follow(&self, image_id: &str) -> Option<watch::Receiver<Progress>> {
-        self.lock().get(image_id).cloned()
+        self.lock().get(image_id).map(|log| log.0.subscribe())
     }
 
     /// A build to begin, or the one under way. One that failed is begun again.
-    fn enter(
-        &self,
-        image_id: &str,
-    ) -> Result<(watch::Sender<Progress>, watch::Receiver<Progress>), watch::Receiver<Progress>> {
+    fn enter(&self, image_id: &str) -> Result<(Log, watch::Receiver<Progress>), watch::Receiver<Progress>> {
         let mut builds = self.lock();
-        if let Some(under_way) = builds.get(image_id).filter(|b| b.borrow().result.is_none()) {
-            return Err(under_way.clone());
+        let under_way = |log: &&Log| log.0.borrow().result.is_none();
+        if let Some(log) = builds.get(image_id).filter(under_way) {
+            return Err(log.0.subscribe());
         }
-        let ended: Vec<String> =
-            builds.iter().filter(|(_, b)| b.borrow().result.is_some()).map(|(id, _)| id.clone()).collect();
+        let ended: Vec<String> = builds.iter().filter(|(_, log)| !under_way(log)).map(|(id, _)| id.clone()).collect();
         for id in ended.iter().take(ended.len().saturating_sub(ENDED_MAX)) {
             builds.remove(id);
         }
         let (sender, receiver) = watch::channel(Progress::default());
-        builds.insert(image_id.to_owned(), receiver.clone());
-        Ok((sender, receiver))
+        let log = Log(Arc::new(sender));
+        builds.insert(image_id.to_owned(), log.clone());
+        Ok((log, receiver))
     }
 }
 
 /// Where a build writes its log.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Log(Arc<watch::Sender<Progress>>);
 
 impl Log {
@@ -118,6 +122,17 @@ impl Log {
             }
         });
     }
+
+    /// Waits until nobody has followed for a while.
+    async fn unfollowed(&self) {
+        loop {
+            self.0.closed().await;
+            tokio::time::sleep(UNFOLLOWED).await;
+            if self.0.is_closed() {
+                return;
+            }
+        }
+    }
 }
 
 /// Begins the build of an image, unless it is under way.
@@ -126,13 +141,12 @@ impl Log {
 /// NOT_FOUND.
 pub async fn begin(shared: &Arc<Shared>, image_id: &str) -> Result<watch::Receiver<Progress>, Status> {
     let recipe = shared.images.row(image_id).await?.recipe;
-    let (sender, receiver) = match shared.images.builds.enter(image_id) {
+    let (log, receiver) = match shared.images.builds.enter(image_id) {
         Ok(new) => new,
         Err(under_way) => return Ok(under_way),
     };
     let (tasks, shared, id) = (shared.images.builds.tasks.clone(), Arc::clone(shared), image_id.to_owned());
     tasks.spawn(async move {
-        let log = Log(Arc::new(sender));
         let result = match image(&shared, &recipe, &log).await {
             Ok(built) => keep(&shared, id, &built).await,
             Err(why) => Err(why),
@@ -283,6 +297,7 @@ async fn jailed(
     let ended = tokio::select! {
         ended = ended => ended,
         () = shared.images.builds.stop.cancelled() => Err(KeeperError::Refused("the engine ends".to_owned())),
+        () = log.unfollowed() => Err(KeeperError::Refused("nobody waits for it any more".to_owned())),
     };
     // Whatever happened: what it left running must not write into the layer any more.
     let _ = handle.terminate().await;

@@ -113,7 +113,7 @@ impl Prepared {
             libc::sigemptyset(&raw mut none);
             libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
             if libc::chdir(self.workdir.as_ptr()) != 0 {
-                self.give_up(&self.workdir, &io::Error::last_os_error(), 126);
+                self.give_up("cannot go to ", &self.workdir, &io::Error::last_os_error(), 126);
             }
             let mut worst = io::Error::from_raw_os_error(libc::ENOENT);
             for candidate in &self.candidates {
@@ -124,12 +124,12 @@ impl Prepared {
                 }
             }
             let code = if worst.raw_os_error() == Some(libc::ENOENT) { 127 } else { 126 };
-            self.give_up(self.argv.first().unwrap_or(&self.workdir), &worst, code)
+            self.give_up("", self.argv.first().unwrap_or(&self.workdir), &worst, code)
         }
     }
 
-    fn give_up(&self, what: &CString, e: &io::Error, code: i32) -> ! {
-        let line = format!("sandbank: {}: {e}\n", what.to_string_lossy());
+    fn give_up(&self, what: &str, on: &CString, e: &io::Error, code: i32) -> ! {
+        let line = format!("sandbank: {what}{}: {e}\n", on.to_string_lossy());
         // SAFETY: the line lives over the write; _exit ends the copied process without its parent's clean-up.
         unsafe {
             libc::write(2, line.as_ptr().cast(), line.len());

@@ -5,7 +5,7 @@
 //! user and then works below them as the sandboxes' root. A tree is walked by descriptors, never through a link.
 
 use std::{
-    ffi::OsString,
+    ffi::{CStr, OsString},
     io::{self, Write},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
@@ -80,12 +80,13 @@ pub fn report(done: io::Result<()>) -> ExitCode {
     }
 }
 
-/// Runs `work` as the root of `ids`, in a process of its own, with the folders opened by the engine's user: paths that
-/// only that user may walk are out of reach inside, so it works relative to these descriptors.
+/// Runs `work` as the root of `ids`, in a process of its own. The engine's user finds the folders, whose paths only it
+/// may walk; that root opens them, for a program may have closed one to the engine's user by its mode or its owner.
 ///
 /// Must be called by a process of one thread, as helpers are.
 pub fn inside(ids: &IdMap, folders: &[PathBuf], work: impl FnOnce(&[OwnedFd]) -> io::Result<()>) -> io::Result<()> {
-    let opened: Vec<OwnedFd> = folders.iter().map(|path| open_folder(CWD, path)).collect::<Result<_, _>>()?;
+    let find = |path| openat(CWD, path, FOLDER | OFlags::PATH, Mode::empty());
+    let found: Vec<OwnedFd> = folders.iter().map(find).collect::<Result<_, _>>()?;
     let (go_read, go_write) = namespace::pipe()?;
     let (said_read, said_write) = namespace::pipe()?;
     // SAFETY: helper processes have one thread.
@@ -97,7 +98,8 @@ pub fn inside(ids: &IdMap, folders: &[PathBuf], work: impl FnOnce(&[OwnedFd]) ->
             .and_then(|()| namespace::become_root(ids))
             // Changing ids cleared it.
             .and_then(|()| Ok(rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?))
-            .and_then(|()| work(&opened));
+            .and_then(|()| Ok(found.iter().map(|folder| open_folder(folder, c".")).collect::<Result<Vec<_>, _>>()?))
+            .and_then(|opened| work(&opened));
         let code = match done {
             Ok(()) => 0,
             Err(e) => {
@@ -119,8 +121,11 @@ pub fn inside(ids: &IdMap, folders: &[PathBuf], work: impl FnOnce(&[OwnedFd]) ->
     if status.exit_status() == Some(0) { Ok(()) } else { Err(io::Error::other(said)) }
 }
 
-fn open_folder(at: impl AsFd, path: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {
-    openat(at, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+/// A folder, never through a link.
+const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+fn open_folder(at: impl AsFd, name: &CStr) -> rustix::io::Result<OwnedFd> {
+    openat(at, name, FOLDER | OFlags::RDONLY, Mode::empty())
 }
 
 /// Empties the trees inside, then removes the empty folders, whose parents belong to the engine's user.

@@ -80,6 +80,15 @@ fn once(folder: &Path, make: impl FnOnce() -> Result<Noted, String>) -> Result<N
     }
 }
 
+/// The map that this user's sandboxes have or would get. Notes nothing.
+///
+/// # Errors
+/// A sentence with the remedy when none can be made.
+pub fn look(cache_dir: &Path) -> Result<IdMap, String> {
+    let noted = fs::read(cache_dir.join(FILE)).ok().and_then(|bytes| serde_json::from_slice::<Noted>(&bytes).ok());
+    noted.map_or_else(fresh, |noted| Ok(noted.map))
+}
+
 fn fresh() -> Result<IdMap, String> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let (subuid, subgid) = (read("/etc/subuid"), read("/etc/subgid"));

@@ -40,8 +40,10 @@ const KILL_PASSES: usize = 16;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
-    /// The id maps are written: go on.
-    Go {
+    /// The id maps are written: make the inside.
+    Go,
+    /// Its control groups are entered: close it.
+    Limited {
         /// Without control groups: count processes and memory here.
         watch: bool,
     },
@@ -89,7 +91,7 @@ fn inside(socket: &OwnedFd, spec: &SandboxSpec, keys: &Path) -> Result<(), Strin
     };
     die()?;
     let mut orders = Orders::new(socket);
-    let Some((Order::Go { watch }, _)) = orders.next().map_err(say("hear of its ids"))? else {
+    let Some((Order::Go, _)) = orders.next().map_err(say("hear of its ids"))? else {
         return Err("the keeper ended".to_string());
     };
     process::hide_arguments().map_err(say("hide its folder"))?;
@@ -98,15 +100,18 @@ fn inside(socket: &OwnedFd, spec: &SandboxSpec, keys: &Path) -> Result<(), Strin
     // Changing ids cleared it.
     die()?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|e| say("close its first process")(e.into()))?;
-    // SAFETY: leaves only the view of the control groups; descriptors stay as they are. Without the feature there is
-    // nothing to hide.
-    let _ = unsafe { unshare_unsafe(UnshareFlags::NEWCGROUP) };
     rustix::process::umask(Mode::from_raw_mode(0o022));
     rustix::system::sethostname(spec.hostname.as_bytes()).map_err(|e| say("set the host name")(e.into()))?;
     network::up().map_err(say("bring the loopback network up"))?;
     let listeners = network::listeners(&spec.network)?;
     let terminals = sources.build(&spec.root, spec.ids.mode, spec.limits.memory, &spec.workdir)?;
     drop(sources);
+    let Some((Order::Limited { watch }, _)) = orders.next().map_err(say("hear of its limits"))? else {
+        return Err("the keeper ended".to_string());
+    };
+    // SAFETY: leaves only the view of the control groups, whose root is where it is now; descriptors stay as they are.
+    // Without the feature there is nothing to hide.
+    let _ = unsafe { unshare_unsafe(UnshareFlags::NEWCGROUP) };
     let null = openat(CWD, "/dev/null", OFlags::RDWR, Mode::empty()).map_err(|e| say("open /dev/null")(e.into()))?;
     let processes = openat(CWD, "/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|e| say("open /proc")(e.into()))?;
@@ -169,7 +174,7 @@ impl Init<'_> {
         }
         while let Some((order, fds)) = self.orders.take()? {
             match order {
-                Order::Go { .. } => {}
+                Order::Go | Order::Limited { .. } => {}
                 Order::Kill(number) => {
                     if let Some((pid, _)) = self.running.iter().find(|(_, n)| **n == number) {
                         kill_tree(&self.processes, *pid)?;

@@ -37,7 +37,7 @@ use rustix::{
 pub use command::Command;
 pub use executables::enforced as only_own_programs;
 pub use helper::{remove_tree, run_helper};
-pub use ids::{choose, make_dir};
+pub use ids::{choose, look as look_for_ids, make_dir};
 pub use init::{Order, Word};
 pub use namespace::available;
 pub use process::{leave_starter, many_descriptors, no_core_dumps, take_stdout};
@@ -112,10 +112,12 @@ impl Jail {
             files::Init { pid: raw, started: files::start_time(raw).unwrap_or(0), groups: controllers.groups(name) };
         files::write_json(&dir.join(files::INIT), &note).map_err(say("note the first process"))?;
         namespace::write_maps(self.pid, &spec.ids).map_err(say("map ids"))?;
+        // It makes its inside meanwhile: the kernel takes six milliseconds to move a process into a group, and nothing
+        // of the sandbox's runs before this has returned. One that failed says why; that answer is better than "broken
+        // pipe".
+        let _ = self.order(&Order::Go, &[]);
         self.group = controllers.create(name, &spec.limits, raw).map_err(say("set limits"))?;
-        let watch = self.group.folders().is_empty();
-        // One that failed already says why; that answer is better than "broken pipe".
-        let _ = self.order(&Order::Go { watch }, &[]);
+        let _ = self.order(&Order::Limited { watch: self.group.folders().is_empty() }, &[]);
         let mut fds = Vec::new();
         loop {
             match wire::take(&mut self.buffer).map_err(say("understand the first process"))? {

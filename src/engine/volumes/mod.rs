@@ -24,9 +24,6 @@ use crate::proto::client::{
     VolumeListResponse, VolumeMetadata, VolumeReloadRequest,
 };
 
-/// Most rows in one page, as Modal's lists.
-const PAGE: i32 = 100;
-
 /// All volumes of a data dir.
 #[derive(Debug)]
 pub struct Volumes {
@@ -62,8 +59,10 @@ impl Volumes {
     /// # Errors
     /// NOT_FOUND, or the disk's.
     pub async fn commit(&self, volume_id: &str) -> Result<(), Status> {
-        let folder = self.folder(volume_id).await?;
-        let sync = move || rustix::fs::syncfs(std::fs::File::open(folder)?).map_err(std::io::Error::from);
+        self.folder(volume_id).await?;
+        // Of the file system that all of them lie on: a sandbox may have closed its own folder to the engine's user.
+        let dir = self.dir.clone();
+        let sync = move || rustix::fs::syncfs(std::fs::File::open(dir)?).map_err(std::io::Error::from);
         tokio::task::spawn_blocking(sync).await.map_err(|e| Status::internal(e.to_string()))??;
         Ok(())
     }
@@ -154,9 +153,7 @@ pub async fn get_or_create(
 /// VolumeList, newest first.
 pub async fn list(shared: Arc<Shared>, request: VolumeListRequest) -> Result<VolumeListResponse, Status> {
     let environment_name = names::environment(&request.environment_name);
-    let page = request.pagination.unwrap_or_default();
-    let before = if page.created_before > 0.0 { page.created_before } else { f64::MAX };
-    let max = if page.max_objects > 0 { page.max_objects.min(PAGE) } else { PAGE };
+    let (before, max) = names::page(request.pagination);
     let environment = environment_name.clone();
     let read = move |db: &mut Connection| {
         let sql = "SELECT volume_id, name, created_at FROM volumes WHERE environment = ?1 AND name IS NOT NULL \

@@ -4,7 +4,6 @@
 //! [`words`], [`codec`], [`path`] and [`http`] serve both ends; the rest runs inside the sandbox.
 
 pub mod codec;
-mod fault;
 mod hash;
 pub mod http;
 pub mod path;

@@ -6,6 +6,7 @@ use std::{
     os::fd::AsFd as _,
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use bytes::BytesMut;
@@ -13,6 +14,7 @@ use futures::{StreamExt as _, stream};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::{JoinSet, spawn_blocking},
+    time::timeout,
 };
 
 use super::{
@@ -25,6 +27,7 @@ use super::{
     walk::{Found, Walk},
     words::{Frame, PROTOCOL},
 };
+use crate::fault;
 
 /// Threads that read files. More than cores, since a volume may be far away; each holds one piece of a file.
 pub const READERS: usize = 32;
@@ -34,6 +37,11 @@ const MOST_IN_FLIGHT: u32 = 256;
 
 /// Frames that wait for the pipe. Frames are small but for entries of huge files, which take seconds to read each.
 const WAITING: usize = 256;
+
+/// How long the service may take to answer. It has nothing to do for that but sign, so it is gone, and perhaps its
+/// successor waits for the lock that a restore has: whoever holds the pipe may keep it open for ever. One that was only
+/// cut off for so long starts another mover, which goes on with what is staged.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// The output is written when this much has come together, or nothing more waits.
 const WRITE: usize = 64 << 10;
@@ -94,6 +102,11 @@ impl Input {
     /// The next frame; nothing at the end.
     pub async fn next(&mut self) -> Result<Option<Frame>, Stop> {
         self.0.recv().await.transpose()
+    }
+
+    /// The next frame, when it is the service's turn; nothing if it keeps silent.
+    pub async fn answer(&mut self) -> Result<Option<Frame>, Stop> {
+        timeout(SILENCE, self.next()).await.unwrap_or(Ok(None))
     }
 }
 
@@ -179,7 +192,10 @@ async fn session(mut input: Input, out: Out) -> Result<(), Stop> {
         match frame {
             Frame::Walk => {
                 let mover = mover.clone();
-                tasks.spawn(async move { walk(&mover).await });
+                tasks.spawn(async move {
+                    fault::point("walking");
+                    walk(&mover).await
+                });
             }
             Frame::Put { ticket, path, part, size, digest, request } => {
                 let put = Put { ticket, path, part, size, digest, request };
@@ -188,7 +204,9 @@ async fn session(mut input: Input, out: Out) -> Result<(), Stop> {
                 let mover = mover.clone();
                 tasks.spawn(async move {
                     let _permit = permit;
-                    mover.out.send(send::put(&mover, put).await).await
+                    mover.out.send(send::put(&mover, put).await).await?;
+                    fault::point("sending");
+                    Ok(())
                 });
             }
             Frame::Restore { target, before, dry, replace } => {

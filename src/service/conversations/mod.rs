@@ -130,22 +130,15 @@ impl Inner {
             stdin: invocation.stdin.is_some(),
             before: self.store.usage(conversation.conversation).await?,
         };
+        let stored = serde_json::to_string(&spec).map_err(|e| ApiError::failed(e.to_string()))?;
+        let sandbox_id = found.info.sandbox_id.clone();
         let row = ExecRow {
-            exec_id: id,
-            account: request.account.clone(),
-            profile: request.profile,
-            sandbox_id: found.info.sandbox_id.clone(),
             conversation: Some(conversation.conversation),
-            spec: serde_json::to_string(&spec).map_err(|e| ApiError::failed(e.to_string()))?,
-            state: ExecState::Accepted,
-            committed: 0,
-            exit_code: None,
-            reason: None,
-            created_at: Timestamp::now(),
+            ..ExecRow::new(id, request.account.clone(), request.profile, sandbox_id, stored)
         };
         self.store_prompt(&conversation, &row, prompt, invocation.stdin).await?;
         let turn = turn::Turning::new(self, run, found, conversation, row, spec, Vec::new());
-        turn.start(Some(&keys)).run(guard).await
+        turn.start(Some(&keys)).await.run(guard).await
     }
 
     /// A turn whose rows are there: the CLI may have been started, may even have ended.
@@ -174,7 +167,7 @@ impl Inner {
             true => Some(self.keys(client).await?).filter(ClaudeKeys::can_sign_in),
             false => None,
         };
-        let turn = turn.start(keys.as_ref());
+        let turn = turn.start(keys.as_ref()).await;
         let turn =
             if accepted && keys.is_none() { turn.or_else_missing(ClaudeKeys::missing().to_owned()) } else { turn };
         turn.run(guard).await

@@ -81,10 +81,10 @@ impl Turning {
     }
 
     /// Follows the CLI; with keys it is started if it wasn't.
-    pub(super) fn start(self, keys: Option<&ClaudeKeys>) -> Started {
+    pub(super) async fn start(self, keys: Option<&ClaudeKeys>) -> Started {
         let way = match keys {
             Some(keys) => {
-                let forget = self.inner.spools.take_old(&self.found.info.sandbox_id);
+                let forget = self.inner.old_spools(&self.found.info.sandbox_id).await;
                 Way::Start(Box::new(self.spec.launch(keys, forget)))
             }
             None => Way::Attach,

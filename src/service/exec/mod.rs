@@ -13,7 +13,6 @@ use std::{
 };
 
 use futures::{StreamExt, stream::BoxStream};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -160,7 +159,7 @@ impl Inner {
             )));
         }
         let way = match row.state {
-            ExecState::Accepted => Way::Start(Box::new(spec.launch(self.spools.take_old(&row.sandbox_id)))),
+            ExecState::Accepted => Way::Start(Box::new(spec.launch(self.old_spools(&row.sandbox_id).await))),
             _ => Way::Attach,
         };
         let (output, receiver) = mpsc::channel(WAITING);
@@ -216,19 +215,8 @@ impl Inner {
             absolute(&workdir).map_err(|e| ApiError::usage(format!("the working directory {e}")))?;
         }
         let spec = Spec { command: start.command.clone(), workdir, pty: start.pty.clone() };
-        let row = ExecRow {
-            exec_id: id,
-            account: start.account.clone(),
-            profile: start.profile,
-            sandbox_id: found.info.sandbox_id.clone(),
-            conversation: None,
-            spec: serde_json::to_string(&spec).map_err(|e| ApiError::failed(e.to_string()))?,
-            state: ExecState::Accepted,
-            committed: 0,
-            exit_code: None,
-            reason: None,
-            created_at: Timestamp::now(),
-        };
+        let spec = serde_json::to_string(&spec).map_err(|e| ApiError::failed(e.to_string()))?;
+        let row = ExecRow::new(id, start.account.clone(), start.profile, found.info.sandbox_id.clone(), spec);
         let new = row.clone();
         let added: Result<bool, StoreError> =
             self.store.write(Pace::Now, move |tx| Box::pin(async move { tx.add_exec(&new).await })).await;

@@ -9,6 +9,7 @@ use crate::{
     agent::command::AGENT_DIR,
     api::{ApiError, CommandRequest, EventBody, command::Terminated},
     core::{ExecId, SandboxStatus, Untrusted},
+    fault,
     modal::{EndKind, ErrorKind, ExecRequest, ModalError, Sandbox, SandboxEnd},
     service::{ClientEnv, Inner, Run, commands::Outcome, versions},
     store::SandboxRow,
@@ -96,6 +97,7 @@ impl Inner {
             _ => SandboxEnd { kind: EndKind::Terminated, code: 137, message: Untrusted::default() },
         };
         ended(row, Some(&end));
+        fault::point("ended");
         Ok(())
     }
 

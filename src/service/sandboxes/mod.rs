@@ -41,9 +41,7 @@ impl Found {
     /// It has ended, or is not one of ours.
     pub(super) fn must_run(&self) -> Result<(), ApiError> {
         if matches!(self.info.status, SandboxStatus::Terminated | SandboxStatus::Error) {
-            let why = self.info.reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
-            return Err(ApiError::conflict(format!("the sandbox {} has ended{why}", self.info.name))
-                .hint("start another with `sandbank sandbox create`; the workspace is still there"));
+            return Err(has_ended(&self.info.name, self.info.reason.as_deref().unwrap_or("nobody knows why")));
         }
         if self.row.is_none() {
             return Err(ApiError::refused(format!(
@@ -54,6 +52,12 @@ impl Found {
         }
         Ok(())
     }
+}
+
+/// Nothing can be done in it any more.
+pub(super) fn has_ended(name: &str, reason: &str) -> ApiError {
+    ApiError::conflict(format!("the sandbox {name} has ended: {reason}"))
+        .hint("start another with `sandbank sandbox create`; the workspace is still there")
 }
 
 fn ended(row: &mut SandboxRow, end: Option<&SandboxEnd>) {

@@ -1,6 +1,6 @@
 //! Where a mover works: a sandbox, or whatever else can give one two pipes.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 
@@ -11,9 +11,12 @@ use super::{
 use crate::{
     api::ApiError,
     core::{ExecId, SandboxId},
-    modal::{ExecRequest, Sandbox},
-    service::carried,
+    modal::{ErrorKind, ExecRequest, ModalError, Sandbox},
+    service::{carried, sandboxes::has_ended},
 };
+
+/// How long the end of a sandbox, after which nothing could be started in it, may take to be told.
+const END: Duration = Duration::from_secs(5);
 
 type Open = dyn Fn() -> BoxFuture<'static, Result<Conduit, ApiError>> + Send + Sync;
 
@@ -47,8 +50,11 @@ impl Ground {
         let open = move || {
             let it = it.clone();
             async move {
-                let exec = it.exec(&ExecRequest::new(ExecId::new(), carried::command(&["mover"]))).await?;
-                Ok(Conduit::exec(&exec))
+                let started = it.exec(&ExecRequest::new(ExecId::new(), carried::command(&["mover"]))).await;
+                match started {
+                    Ok(exec) => Ok(Conduit::exec(&exec)),
+                    Err(error) => Err(why(&it, error).await),
+                }
             }
             .boxed()
         };
@@ -60,4 +66,14 @@ impl Ground {
         let conduit = (self.open)().await?;
         Ok(Mover::greet(conduit, &self.root).await?)
     }
+}
+
+/// Why nothing can be started in a sandbox. If it has ended, how says more.
+async fn why(sandbox: &Sandbox, error: ModalError) -> ApiError {
+    if error.kind == ErrorKind::NotFound
+        && let Ok(Ok(end)) = tokio::time::timeout(END, sandbox.wait()).await
+    {
+        return has_ended(sandbox.id.as_str(), &end.reason());
+    }
+    error.into()
 }

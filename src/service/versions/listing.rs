@@ -110,7 +110,10 @@ pub(super) async fn named(
         Some(Found::Legacy) => Ok(Named::Legacy(version)),
         Some(Found::Unfinished) => Err(ApiError::not_found(format!(
             "the save of version {version} did not finish; there is nothing to restore"
-        ))),
+        ))
+        .hint(
+            "`sandbank version list` shows those that are whole; their files are still in the workspace, save again",
+        )),
         None => Err(none()),
     }
 }

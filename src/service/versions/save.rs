@@ -11,12 +11,13 @@ use super::{
 use crate::{
     api::{ApiError, command::Saved},
     core::{AccountId, SyncStats, VersionId},
-    inside::mover::words::{Frame, Kind as Node, Phase},
+    fault,
+    inside::mover::words::{Frame, Phase},
     service::run::Run,
     storage::{
         Bucket, Keys,
-        claim::{Claim, claim},
-        manifest::{FORMAT, Head, Kind, LEFT_OUT, Manifest, Record},
+        claim::claim,
+        manifest::{Head, Manifest},
         survey::{Survey, head, heads, survey},
         version::{open, publish, stored},
     },
@@ -70,8 +71,17 @@ pub async fn save(
     if run.cancel.is_cancelled() {
         return Err(interrupted(WHAT));
     }
-    let head = Head { root, ..head_of(&claim, account, note, complete, &records) };
+    let head = Head {
+        parent: claim.base,
+        sandbox: claim.sandbox.clone(),
+        complete,
+        root,
+        note: note.to_owned(),
+        ..Head::of(claim.version, account.clone(), claim.saver, &records)
+    };
+    fault::point("publishing");
     publish(bucket, &keys, &head, &records).await?;
+    fault::point("published");
     stats.files_processed = head.files;
     stats.duration = start.elapsed();
     Ok(Saved { version: version_of(&head), stats })
@@ -88,29 +98,6 @@ async fn send(
         None => ground.mover().await?,
     };
     sending.run(mover, base).await
-}
-
-fn head_of(claim: &Claim, account: &AccountId, note: &str, complete: bool, records: &[Record]) -> Head {
-    let contents = || records.iter().filter_map(Record::content);
-    let left_out = records.iter().filter(|r| r.entry.kind == Node::LeftOut).count() as u64;
-    Head {
-        format: FORMAT,
-        features: if left_out > 0 { vec![LEFT_OUT.to_owned()] } else { Vec::new() },
-        kind: Kind::Plain,
-        version: claim.version,
-        account: account.clone(),
-        parent: claim.base,
-        base: None,
-        saver: claim.saver,
-        sandbox: claim.sandbox.clone(),
-        entries: records.len() as u64,
-        files: contents().count() as u64,
-        bytes: contents().map(|c| c.size).sum(),
-        complete,
-        left_out,
-        root: None,
-        note: note.to_owned(),
-    }
 }
 
 /// What an earlier attempt of this command has published, before it could say so.

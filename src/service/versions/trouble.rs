@@ -43,12 +43,11 @@ impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
         let code = match error.kind {
             ErrorKind::NotFound => ErrorCode::NotFound,
-            ErrorKind::NotConfigured => ErrorCode::NotConfigured,
+            // Wrong keys are for the user to mend, as missing ones are.
+            ErrorKind::NotConfigured | ErrorKind::Denied => ErrorCode::NotConfigured,
             ErrorKind::Unavailable => ErrorCode::Unavailable,
             ErrorKind::Exists | ErrorKind::Busy => ErrorCode::Conflict,
-            ErrorKind::Denied | ErrorKind::Full | ErrorKind::Unsupported | ErrorKind::Damaged | ErrorKind::Other => {
-                ErrorCode::Failed
-            }
+            ErrorKind::Full | ErrorKind::Unsupported | ErrorKind::Damaged | ErrorKind::Other => ErrorCode::Failed,
         };
         Self::new(code, error.to_string()).hint(error.hint())
     }
@@ -102,5 +101,17 @@ pub async fn unless_stopped<T, E: Into<ApiError>>(
         biased;
         () = cancel.cancelled() => Err(interrupted(what)),
         done = work => done.map_err(Into::into),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_key_is_for_the_user_to_mend() {
+        let error = ApiError::from(StorageError::new(ErrorKind::Denied, "list versions", "InvalidAccessKeyId"));
+        assert_eq!(error.code.exit_code(), 3);
+        assert!(error.hint.contains("keys"), "{error:?}");
     }
 }

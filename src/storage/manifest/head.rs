@@ -5,10 +5,10 @@ use std::io::{self, Cursor, Read};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{BadManifest, MAX_ENTRIES, WINDOW_LOG, damaged};
+use super::{BadManifest, MAX_ENTRIES, Record, WINDOW_LOG, damaged};
 use crate::{
     core::{AccountId, SandboxId, VersionId},
-    inside::mover::words::Facts,
+    inside::mover::words::{Facts, Kind as Node},
 };
 
 /// The format that this code writes, and the only one so far.
@@ -90,6 +90,30 @@ fn is_zero(n: &u64) -> bool {
 }
 
 impl Head {
+    /// Of a plain and complete version that holds this tree, without parent, sandbox, root or note.
+    pub fn of(version: VersionId, account: AccountId, saver: Uuid, tree: &[Record]) -> Self {
+        let contents = || tree.iter().filter_map(Record::content);
+        let left_out = tree.iter().filter(|record| record.entry.kind == Node::LeftOut).count() as u64;
+        Self {
+            format: FORMAT,
+            features: if left_out > 0 { vec![LEFT_OUT.to_owned()] } else { Vec::new() },
+            kind: Kind::Plain,
+            version,
+            account,
+            parent: None,
+            base: None,
+            saver,
+            sandbox: None,
+            entries: tree.len() as u64,
+            files: contents().count() as u64,
+            bytes: contents().map(|content| content.size).sum(),
+            complete: true,
+            left_out,
+            root: None,
+            note: String::new(),
+        }
+    }
+
     /// Whether a note fits.
     ///
     /// # Errors

@@ -17,24 +17,8 @@ fn keys() -> Keys {
 }
 
 fn head(records: &[Record]) -> Head {
-    Head {
-        format: FORMAT,
-        features: Vec::new(),
-        kind: Kind::Plain,
-        version: VersionId(5),
-        account: AccountId::new("heron").unwrap(),
-        parent: None,
-        base: None,
-        saver: Uuid::nil(),
-        sandbox: None,
-        entries: records.len() as u64,
-        files: records.iter().filter_map(Record::content).count() as u64,
-        bytes: records.iter().filter_map(Record::content).map(|c| c.size).sum(),
-        complete: true,
-        left_out: 0,
-        root: None,
-        note: "before refactor".into(),
-    }
+    let head = Head::of(VersionId(5), AccountId::new("heron").unwrap(), Uuid::nil(), records);
+    Head { note: "before refactor".into(), ..head }
 }
 
 fn read(bytes: Bytes) -> Result<(Head, Vec<Record>), BadManifest> {

@@ -2,7 +2,11 @@
 
 use ratatui::layout::Rect;
 
-use super::model::{Focus, Model};
+use super::{
+    draft,
+    model::{Dialog, Focus, Model, Size},
+    reader,
+};
 
 /// Below this nothing can be read: only a message is drawn.
 pub const MIN: (u16, u16) = (40, 10);
@@ -12,6 +16,18 @@ pub const WIDE: u16 = 100;
 
 /// From this width on tabs have names.
 pub const NAMED_TABS: u16 = 60;
+
+/// Columns before a transcript's text: the selection's mark and a blank.
+pub const GUTTER: u16 = 2;
+
+/// Columns before the prompt's text: a blank, its mark, a blank.
+pub const PROMPT_MARK: u16 = 3;
+
+/// Columns of a dialog with prose; wider lines are hard to read.
+const DIALOG: u16 = 76;
+
+/// Rows of a form's Dockerfile commands: what most images need.
+pub const COMMANDS: usize = 4;
 
 /// Where everything is; a part that isn't drawn has no area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,20 +42,130 @@ pub struct Areas {
     pub divider: Rect,
     /// The line above the transcript: sandbox, title, model.
     pub chat_title: Rect,
-    /// The transcript's rows.
+    /// The transcript's rows; the mark of its selection stands [`GUTTER`] columns before them.
     pub transcript: Rect,
-    /// The prompt.
+    /// The row between transcript and prompt: what the running turn does, the search, what came unseen.
+    pub status: Rect,
+    /// The prompt with its mark.
     pub prompt: Rect,
     /// The last row: hints.
     pub footer: Rect,
 }
 
+/// Nothing can be drawn but that it is too small.
+pub fn too_small(size: Size) -> bool {
+    size.columns < MIN.0 || size.rows < MIN.1
+}
+
 /// Where everything is.
 pub fn areas(model: &Model) -> Areas {
-    let all = Rect::new(0, 0, model.size.columns, model.size.rows);
-    match model.focus {
-        Focus::Sandboxes | Focus::Versions | Focus::Transcript | Focus::Prompt => {
-            Areas { transcript: all, ..Areas::default() }
-        }
+    let Size { columns, rows } = model.size;
+    if too_small(model.size) {
+        return Areas::default();
     }
+    let header = Rect::new(0, 0, columns, 1);
+    let footer = Rect::new(0, rows - 1, columns, 1);
+    if columns >= WIDE {
+        // A quarter for the lists: names need 28, and what is above 34 is better spent on the chat.
+        let left = (columns / 4).clamp(28, 34);
+        let body = Rect::new(0, 2, columns, rows - 4);
+        let (sandboxes, versions) = lists(model, Rect { width: left, ..body });
+        let chat = Rect { x: left + 1, width: columns - left - 1, ..body };
+        let divider = Rect::new(left, 1, 1, rows - 2);
+        return Areas { header, footer, sandboxes, versions, divider, ..talk(model, chat, 1) };
+    }
+    let body = Rect::new(0, 1, columns, rows - 2);
+    match model.focus {
+        Focus::Sandboxes => Areas { header, footer, sandboxes: body, ..Areas::default() },
+        Focus::Versions => Areas { header, footer, versions: body, ..Areas::default() },
+        Focus::Transcript | Focus::Prompt => Areas { header, footer, ..talk(model, body, 0) },
+    }
+}
+
+/// Two lists and a blank row between them. Sandboxes get what they need, up to a half when versions need theirs.
+fn lists(model: &Model, column: Rect) -> (Rect, Rect) {
+    // The title and at least two rows: what an empty list says has two.
+    let wanted = |rows: usize| u16::try_from(rows).unwrap_or(u16::MAX).max(2).saturating_add(1);
+    let total = column.height - 1;
+    let (first, second) = (wanted(model.sandboxes.shown.len()), wanted(model.versions.shown.len()));
+    let first = first.min((total / 2).max(total.saturating_sub(second)));
+    let below = Rect { y: column.y + first + 1, height: total - first, ..column };
+    (Rect { height: first, ..column }, below)
+}
+
+/// Title, transcript, status and prompt in a pane; `gap` blank rows below the title.
+fn talk(model: &Model, pane: Rect, gap: u16) -> Areas {
+    let width = pane.width - PROMPT_MARK - 1;
+    let prompt = draft::height(&model.prompt().area, width, (model.size.rows / 3).max(1));
+    let row = |y: u16, height: u16| Rect { y, height, ..pane };
+    let rows = pane.height - 1 - gap - 1 - prompt;
+    let top = pane.y + 1 + gap;
+    Areas {
+        chat_title: row(pane.y, 1),
+        transcript: Rect { x: pane.x + GUTTER, width: pane.width - GUTTER, ..row(top, rows) },
+        status: row(top + rows, 1),
+        prompt: row(top + rows + 1, prompt),
+        ..Areas::default()
+    }
+}
+
+/// Where the prompt's text is, without its mark. The caret may stand in the column behind it.
+pub fn prompt_text(prompt: Rect) -> Rect {
+    let margin = PROMPT_MARK + 1;
+    Rect { x: prompt.x + PROMPT_MARK.min(prompt.width), width: prompt.width.saturating_sub(margin), ..prompt }
+}
+
+/// The rows of a list below its title.
+pub fn list_rows(list: Rect) -> Rect {
+    Rect { y: list.y + 1, height: list.height.saturating_sub(1), ..list }
+}
+
+/// A dialog with its frame: as high as what is in it, when there is room.
+pub fn dialog(model: &Model, dialog: &Dialog) -> Rect {
+    let Size { columns, rows } = model.size;
+    let width = DIALOG.min(columns.saturating_sub(2));
+    let inner = match dialog {
+        // Three fields of a row, the commands, what is wrong, a blank and the keys.
+        Dialog::Create(form) => 3 + COMMANDS + form.problems.len() + 2,
+        // The detail, a blank, the choices.
+        Dialog::Question(question) => {
+            let detail: usize = question.detail.lines().map(|line| draft::wrap(line, width - 4).len()).sum();
+            detail + 1 + question.choices.len()
+        }
+        Dialog::Palette(palette) => 2 + palette.found.len(),
+        Dialog::Progress { .. } => usize::from(rows),
+        Dialog::Restore(_) | Dialog::Help(_) | Dialog::Toasts(_) => {
+            let (above, below) = around(dialog);
+            usize::from(above + below) + reader::len(model, dialog).max(1)
+        }
+    };
+    let height = u16::try_from(inner).unwrap_or(u16::MAX).saturating_add(2).min(rows.saturating_sub(2));
+    // What is typed into stays where it is while what fits becomes less.
+    let top = if matches!(dialog, Dialog::Palette(_) | Dialog::Help(_)) { 1 } else { (rows - height) / 2 };
+    Rect::new((columns - width) / 2, top, width, height)
+}
+
+/// Rows above and below a reader's own inside its dialog.
+fn around(dialog: &Dialog) -> (u16, u16) {
+    match dialog {
+        // The summary and a blank; a blank and the choices.
+        Dialog::Restore(_) => (2, 2),
+        // The line of the filter and a blank.
+        Dialog::Help(_) => (2, 0),
+        // What it does now, the bar, a blank.
+        Dialog::Progress { .. } => (3, 0),
+        _ => (0, 0),
+    }
+}
+
+/// A dialog inside its frame and margin.
+pub fn inside(frame: Rect) -> Rect {
+    Rect::new(frame.x + 2, frame.y + 1, frame.width.saturating_sub(4), frame.height.saturating_sub(2))
+}
+
+/// The rows of a reader: what scrolls in help, a log, earlier messages or what a restore changes.
+pub fn reader_rows(model: &Model, open: &Dialog) -> Rect {
+    let inside = inside(dialog(model, open));
+    let (above, below) = around(open);
+    Rect { y: inside.y + above, height: inside.height.saturating_sub(above + below), ..inside }
 }

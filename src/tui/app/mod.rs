@@ -4,10 +4,12 @@
 //! the same model. Nothing here waits, draws or asks.
 
 pub mod action;
+pub mod draft;
 pub mod effect;
 pub mod event;
 pub mod layout;
 pub mod model;
+pub mod reader;
 mod update;
 
 pub use action::Action;

@@ -1,1 +1,280 @@
 //! The loop: one queue in, one frame out; effects run beside it.
+//!
+//! The terminal, the results of effects and the timers are taken as they come; what has come is taken whole before
+//! one frame is drawn, and nothing is drawn when nothing came. The loop never waits for a server, a disk or a process:
+//! only an editor or a pager, which have the terminal then, hold it up.
+
+mod away;
+mod calls;
+mod follow;
+mod history;
+mod timers;
+
+use std::{
+    collections::VecDeque,
+    io,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::{Timestamp, tz::TimeZone};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use self::{calls::Calls, timers::Timers};
+use super::{
+    app::{
+        Effect, EffectId, Event, Model, Outcome, TermEvent,
+        model::{Place, Size},
+        update,
+    },
+    keymap::Keymap,
+    term::Term,
+    theme::{Background, Colors, Theme, ThemeError},
+    view,
+};
+use crate::{api::Scope, client::Client};
+
+/// Results that wait for the loop. The event stream brings most; when the loop is that far behind, the stream waits,
+/// and the server cuts a follower off that waits too long, who then begins with a keyframe.
+const QUEUE: usize = 256;
+
+/// Events that are taken before a frame is drawn at the latest, so that a flood can't hold a key's echo back.
+const MOST_AT_ONCE: usize = 512;
+
+/// Time between two frames that no key asked for: what an eye follows. A line that is far away has less, since what it
+/// takes up is what a key's echo waits behind.
+const FRAME: Duration = Duration::from_millis(16);
+/// The same over ssh.
+const FRAME_FAR: Duration = Duration::from_millis(40);
+
+/// What the screen is opened with.
+pub struct Options {
+    /// Of the server, which is started by the first call.
+    pub client: Client,
+    /// Whose things, and where.
+    pub scope: Scope,
+    /// Which keys do what.
+    pub keymap: Keymap,
+    /// The user's theme: where it is, and its text.
+    pub theme: Option<(PathBuf, String)>,
+    /// The background, when the terminal isn't to be asked.
+    pub background: Option<Background>,
+    /// What of colours the terminal gets.
+    pub colors: Colors,
+    /// Clicks and the wheel are ours.
+    pub mouse: bool,
+    /// Borders and marks are plain ASCII.
+    pub ascii: bool,
+    /// Nothing moves by itself.
+    pub still: bool,
+    /// The terminal is on another machine.
+    pub far: bool,
+    /// File with prompts of earlier days.
+    pub history: PathBuf,
+    /// Folder for the draft that an editor gets.
+    pub drafts: PathBuf,
+}
+
+impl Options {
+    /// Whether the user's theme can be taken: told before the screen is there.
+    ///
+    /// # Errors
+    /// It can't.
+    pub fn check_theme(&self) -> Result<(), ThemeError> {
+        Themes::new(self).map(drop)
+    }
+}
+
+/// Themes for both backgrounds, made when they are first needed.
+struct Themes {
+    user: Option<(PathBuf, String)>,
+    fixed: Option<Background>,
+    colors: Colors,
+    now: Theme,
+}
+
+impl Themes {
+    fn new(options: &Options) -> Result<Self, ThemeError> {
+        let user = options.theme.clone();
+        let of = user.as_ref().map(|(path, text)| (path.as_path(), text.as_str()));
+        // Dark until the terminal says otherwise: most are, and dark's colours can be read on light.
+        let now = Theme::load(of, options.background.unwrap_or(Background::Dark), options.colors)?;
+        Ok(Self { fixed: options.background, colors: options.colors, now, user })
+    }
+
+    fn for_background(&mut self, said: Option<Background>) -> &Theme {
+        let wanted = self.fixed.or(said).unwrap_or(self.now.background());
+        if wanted != self.now.background() {
+            let of = self.user.as_ref().map(|(path, text)| (path.as_path(), text.as_str()));
+            // It was taken once, for both backgrounds.
+            if let Ok(theme) = Theme::load(of, wanted, self.colors) {
+                self.now = theme;
+            }
+        }
+        &self.now
+    }
+}
+
+/// Opens the screen and runs it to its end. The terminal is given back by its owner.
+///
+/// # Errors
+/// The terminal's, or a theme that can't be taken.
+pub async fn run(term: &mut Term, options: Options) -> io::Result<()> {
+    let mut themes = Themes::new(&options).map_err(io::Error::other)?;
+    let place = Place {
+        account: options.scope.account.clone(),
+        profile: options.scope.profile,
+        zone: TimeZone::system(),
+        seed: Uuid::new_v4(),
+        ascii: options.ascii,
+        still: options.still,
+    };
+    let mut model = Model::new(place, Arc::new(options.keymap.clone()), term.size(), Timestamp::now());
+    model.mouse = options.mouse;
+    // The first frame comes before the first question.
+    let theme = themes.for_background(None);
+    term.draw(|frame| view::draw(&model, theme, frame))?;
+
+    let (sender, queue) = mpsc::channel(QUEUE);
+    tokio::spawn(follow::follow(options.client.clone(), options.scope.account.clone(), sender.clone()));
+    let frame = if options.far { FRAME_FAR } else { FRAME };
+    let calls = Calls::new(&options, sender);
+    Loop { term, model, themes, calls, queue, timers: Timers::default(), own: VecDeque::new(), frame, options }
+        .run()
+        .await
+}
+
+struct Loop<'a> {
+    term: &'a mut Term,
+    model: Model,
+    themes: Themes,
+    calls: Calls,
+    queue: mpsc::Receiver<Event>,
+    timers: Timers,
+    /// Outcomes of effects that were carried out on the spot.
+    own: VecDeque<Event>,
+    /// The least time between two frames that no key asked for.
+    frame: Duration,
+    options: Options,
+}
+
+impl Loop<'_> {
+    async fn run(mut self) -> io::Result<()> {
+        let mut drawn = Instant::now();
+        let mut due: Option<Instant> = None;
+        while !self.model.ended {
+            let (event, pressing) = tokio::select! {
+                biased;
+                event = self.term.next() => (Event::Term(event), true),
+                () = sleep_until(due), if due.is_some() => {
+                    due = None;
+                    drawn = Instant::now();
+                    self.draw()?;
+                    continue;
+                }
+                Some(event) = self.queue.recv() => (event, false),
+                timer = self.timers.next() => (Event::Elapsed { timer }, false),
+            };
+            let pressed = self.take_all(event, pressing).await?;
+            if self.model.ended {
+                break;
+            }
+            // What a key changed is shown at once; what streams waits for its frame.
+            if pressed || drawn.elapsed() >= self.frame {
+                due = None;
+                drawn = Instant::now();
+                self.draw()?;
+            } else if due.is_none() {
+                due = Some(drawn + self.frame);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an event and all that wait behind it; whether the terminal said one of them.
+    async fn take_all(&mut self, first: Event, mut pressed: bool) -> io::Result<bool> {
+        let mut next = Some(first);
+        for _ in 0..MOST_AT_ONCE {
+            let Some(event) = next.take() else { break };
+            let effects = update(&mut self.model, Timestamp::now(), event);
+            for effect in effects {
+                self.carry_out(effect).await?;
+            }
+            if self.model.ended {
+                break;
+            }
+            next = self.own.pop_front().or_else(|| self.queue.try_recv().ok());
+            if next.is_none()
+                && let Some(event) = futures::FutureExt::now_or_never(self.term.next())
+            {
+                pressed = true;
+                next = Some(Event::Term(event));
+            }
+        }
+        if let Some(event) = next {
+            self.own.push_front(event);
+        }
+        Ok(pressed)
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        let theme = self.themes.for_background(self.model.background);
+        let model = &self.model;
+        self.term.draw(|frame| view::draw(model, theme, frame))
+    }
+
+    async fn carry_out(&mut self, effect: Effect) -> io::Result<()> {
+        match effect {
+            Effect::Quit => self.model.ended = true,
+            Effect::Suspend => {
+                self.term.suspend()?;
+                self.resized();
+            }
+            Effect::Redraw => self.term.redraw(),
+            Effect::SetMouse { on } => self.term.set_mouse(on)?,
+            Effect::Copy { id, text } => {
+                let outcome = Outcome::Copied(self.term.copy(&text));
+                self.done(id, outcome);
+            }
+            Effect::SetTimer { timer, after } => self.timers.set(timer, after),
+            Effect::StopTimer { timer } => self.timers.stop(timer),
+            Effect::Edit { id, text } => {
+                let edited = self.term.lend(away::edit(&self.options.drafts, text)).await?;
+                self.done(id, Outcome::Edited(edited));
+                self.resized();
+            }
+            Effect::Page { id, text } => {
+                let paged = self.term.lend(away::page(text)).await?;
+                self.done(id, Outcome::Paged(paged));
+                self.resized();
+            }
+            Effect::PageConversation { id, sandbox } => {
+                let scope = &self.options.scope;
+                let paged = self.term.lend(away::page_conversation(&self.options.client, scope, &sandbox)).await?;
+                self.done(id, Outcome::Paged(paged));
+                self.resized();
+            }
+            effect => self.calls.start(effect),
+        }
+        Ok(())
+    }
+
+    fn done(&mut self, id: EffectId, outcome: Outcome) {
+        self.own.push_back(Event::Done { id, outcome: Box::new(outcome) });
+    }
+
+    /// The terminal may have another size after it was away.
+    fn resized(&mut self) {
+        let Size { columns, rows } = self.term.size();
+        self.own.push_back(Event::Term(TermEvent::Resized { columns, rows }));
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}

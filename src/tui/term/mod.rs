@@ -1,1 +1,431 @@
 //! The terminal: its modes, its bytes, and giving it back as it was.
+//!
+//! ```text
+//! bytes ─ lexer: whole tokens ─ input: events ─┐
+//! signals ─────────────────────────────────────┴─ Term::next      Term::draw ─ screen: one frame, one write
+//! ```
+//!
+//! Whatever happens (quit, signal, panic, suspension, an editor) the terminal is afterwards as it was before: [`modes`]
+//! has both directions, [`tty`] does it. Nothing here waits for an answer of the terminal. Input and output don't block:
+//! a terminal that reads slowly gets fewer frames, the latest of them.
+
+mod input;
+mod lexer;
+mod modes;
+mod screen;
+mod signals;
+mod tty;
+
+use std::{
+    collections::VecDeque,
+    env,
+    future::pending,
+    io, mem,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use ratatui::{Frame, Terminal};
+use rustix::io::Errno;
+use tokio::{
+    io::unix::{AsyncFd, AsyncFdReadyGuard},
+    time::sleep_until,
+};
+
+pub use self::tty::{Refused, restore_on_panic};
+use self::{
+    input::Input,
+    screen::Screen,
+    signals::{Signals, Told},
+    tty::Tty,
+};
+use super::app::{TermEvent, model::Size};
+
+/// Bytes read in one go before other things get their turn: a big paste may not keep signals out.
+const TURN: usize = 64 << 10;
+
+/// The longest clipboard that is sent, encoded. Terminals that have a bound have this one (hterm, screen and many after
+/// them: 100,000 bytes with what stands around it), and drop what is longer without a word.
+const MAX_CLIPBOARD: usize = 99_000;
+
+/// How long the last answers may take when we leave at once; else the shell gets them as keys.
+const LAST_ANSWERS: Duration = Duration::from_millis(100);
+
+/// What the user likes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manners {
+    /// Clicks and the wheel come to us; the terminal's own selection then needs Shift.
+    pub mouse: bool,
+}
+
+/// The terminal, ours while this lives.
+#[derive(Debug)]
+pub struct Term {
+    tty: AsyncFd<Arc<Tty>>,
+    signals: Signals,
+    input: Input,
+    events: VecDeque<TermEvent>,
+    screen: Terminal<Screen>,
+    /// What the terminal has yet to take, from `sent` on: one frame at most, and small orders.
+    out: Vec<u8>,
+    sent: usize,
+    mouse: bool,
+    /// A frame was left out, or the terminal forgot what it showed: whoever draws has to be woken.
+    stale: bool,
+    life: Life,
+    signal: Option<i32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Open,
+    /// The end has come and is yet to be told.
+    Ending,
+    Over,
+}
+
+/// What [`Term::next`] waits for.
+enum Came {
+    Signal(Told),
+    Input(io::Result<()>),
+    Room,
+    Time,
+}
+
+impl Term {
+    /// Takes the terminal. Must be called within the runtime. Nothing is written where it is refused.
+    ///
+    /// # Errors
+    /// There is no terminal, it can't be drawn on, or the device says no.
+    pub fn open(manners: Manners) -> Result<Self, Refused> {
+        let tty = Arc::new(Tty::open()?);
+        let Size { columns, rows } = tty.size();
+        let Ok(screen) = Terminal::new(Screen::new(columns, rows));
+        let remote = ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| env::var_os(name).is_some());
+        // Its successor has to be promised that the descriptor stays open and the same; `Tty` owns it.
+        #[expect(deprecated, reason = "`register` is unsafe, and no code here is")]
+        let tty = AsyncFd::new(tty)?;
+        let mut term = Self {
+            tty,
+            signals: Signals::new()?,
+            input: Input::new(remote),
+            events: VecDeque::new(),
+            screen,
+            out: Vec::new(),
+            sent: 0,
+            mouse: manners.mouse,
+            stale: false,
+            life: Life::Open,
+            signal: None,
+        };
+        term.hold()?;
+        Ok(term)
+    }
+
+    /// Width and height as the last [`TermEvent::Resized`] said: frames and events always agree.
+    pub fn size(&self) -> Size {
+        let Ok(size) = self.screen.size();
+        Size { columns: size.width, rows: size.height }
+    }
+
+    /// The signal that asked the program to end, for its exit code (128 and this).
+    pub fn signal(&self) -> Option<i32> {
+        self.signal
+    }
+
+    /// What happens next. It can be given up and called again without loss; after [`TermEvent::Ended`] nothing comes.
+    ///
+    /// [`TermEvent::Resized`] also comes with the same size, when a frame has to be drawn although nothing changed:
+    /// after a suspension, and when the terminal was too slow for the last one.
+    pub async fn next(&mut self) -> TermEvent {
+        loop {
+            match self.life {
+                Life::Open => {}
+                Life::Ending => {
+                    self.life = Life::Over;
+                    return TermEvent::Ended;
+                }
+                Life::Over => pending().await,
+            }
+            if let Some(event) = self.events.pop_front() {
+                return event;
+            }
+            let waiting = !self.out.is_empty();
+            if self.stale && !waiting {
+                return self.resized();
+            }
+            let came = {
+                let Self { tty, signals, input, events, .. } = self;
+                let deadline = input.deadline();
+                tokio::select! {
+                    biased;
+                    told = signals.next() => Came::Signal(told),
+                    ready = tty.readable() => Came::Input(ready.and_then(|mut ready| read(&mut ready, input, events))),
+                    ready = tty.writable(), if waiting => {
+                        // Before the write: should it find no room, the next edge wakes us.
+                        if let Ok(mut ready) = ready {
+                            ready.clear_ready();
+                        }
+                        Came::Room
+                    }
+                    () = until(deadline) => Came::Time,
+                }
+            };
+            match came {
+                Came::Signal(Told::Resized) => return self.resized(),
+                Came::Signal(told) => self.told(told),
+                Came::Input(Ok(())) => {}
+                // It vanished, with or without a signal.
+                Came::Input(Err(_)) => self.life = Life::Ending,
+                Came::Room => self.send(),
+                Came::Time => self.input.expire(&mut self.events),
+            }
+            if self.events.contains(&TermEvent::Focused { gained: true }) {
+                self.ask_again();
+            }
+        }
+    }
+
+    fn told(&mut self, told: Told) {
+        match told {
+            Told::End(signal) => {
+                self.signal = Some(signal);
+                self.life = Life::Ending;
+            }
+            Told::Stop => {
+                if self.suspend().is_err() {
+                    self.life = Life::Ending;
+                }
+            }
+            // Stopped by what can't be caught: the shell has changed the device, and we take it again.
+            Told::Continued => {
+                if !self.tty.get_ref().is_raw() && self.give_back().and_then(|()| self.take_again()).is_err() {
+                    self.life = Life::Ending;
+                }
+                self.stale = true;
+            }
+            Told::Resized => self.stale = true,
+        }
+    }
+
+    /// The size is looked up when it is told, never for a frame.
+    fn resized(&mut self) -> TermEvent {
+        self.stale = false;
+        let Size { columns, rows } = self.tty.get_ref().size();
+        self.screen.backend_mut().resize(columns, rows);
+        TermEvent::Resized { columns, rows }
+    }
+
+    /// Draws a frame: what differs from the one before goes out in one write, and nothing does if nothing differs.
+    ///
+    /// While the terminal hasn't taken the last frame this one is left out; [`Term::next`] asks for another when it has.
+    ///
+    /// # Errors
+    /// A panic elsewhere has given the terminal back.
+    pub fn draw(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
+        if self.life != Life::Open {
+            return Ok(());
+        }
+        if !self.tty.get_ref().is_held() {
+            return Err(io::Error::other("the terminal was given back after a panic"));
+        }
+        if !self.out.is_empty() {
+            self.stale = true;
+            return Ok(());
+        }
+        let Ok(_) = self.screen.draw(draw);
+        mem::swap(&mut self.out, &mut self.screen.backend_mut().out);
+        self.send();
+        Ok(())
+    }
+
+    /// Asks for clicks and the wheel, or leaves them to the terminal.
+    ///
+    /// # Errors
+    /// None yet; a terminal that is gone is told by [`Term::next`].
+    pub fn set_mouse(&mut self, on: bool) -> io::Result<()> {
+        self.mouse = on;
+        self.order(modes::mouse(on));
+        Ok(())
+    }
+
+    /// Sends a text to the clipboard of the person's terminal, wherever that is; says what was done. Whether the
+    /// terminal takes it isn't known.
+    ///
+    /// # Errors
+    /// The text is longer than terminals take.
+    pub fn copy(&mut self, text: &str) -> Result<&'static str, String> {
+        let encoded = BASE64_STANDARD.encode(text);
+        if encoded.len() > MAX_CLIPBOARD {
+            let (has, most) = (text.len() / 1000, MAX_CLIPBOARD / 4 * 3 / 1000);
+            return Err(format!("{has} kB are too long for a terminal's clipboard (OSC 52 takes {most} kB)"));
+        }
+        self.order(format!("\x1b]52;c;{encoded}\x1b\\").as_bytes());
+        Ok("sent to your terminal (OSC 52)")
+    }
+
+    /// Stands still as ctrl-z asks for, and comes back with the next frame whole. [`Term::next`] does it by itself when
+    /// SIGTSTP comes from outside.
+    ///
+    /// # Errors
+    /// The terminal can't be given back or taken again.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        self.give_back()?;
+        signals::stand_still();
+        self.take_again()
+    }
+
+    /// Lends the terminal to a program while `work` is done: an editor, a pager. Its input isn't read meanwhile.
+    ///
+    /// # Errors
+    /// The terminal can't be given back or taken again.
+    pub async fn lend<T>(&mut self, work: impl Future<Output = T>) -> io::Result<T> {
+        self.give_back()?;
+        let mut work = pin!(work);
+        let done = loop {
+            tokio::select! {
+                done = &mut work => break done,
+                // The program stands still: so do we, or the shell would wait for us.
+                () = self.signals.stopped() => signals::stand_still(),
+            }
+        };
+        self.take_again()?;
+        Ok(done)
+    }
+
+    /// Lets the next frame be drawn as a whole.
+    pub fn redraw(&mut self) {
+        self.screen.backend_mut().anew();
+        let Ok(()) = self.screen.clear();
+    }
+
+    /// Gives the terminal back. Dropping does the same.
+    ///
+    /// # Errors
+    /// It couldn't be told, or its device not be set.
+    pub fn close(mut self) -> io::Result<()> {
+        self.leave()
+    }
+
+    fn leave(&mut self) -> io::Result<()> {
+        if self.tty.get_ref().is_held() && self.life == Life::Open {
+            self.await_answers();
+        }
+        let given = self.give_back();
+        // A terminal that is gone can't be told.
+        if self.life == Life::Open { given } else { Ok(()) }
+    }
+
+    fn hold(&mut self) -> io::Result<()> {
+        self.tty.get_ref().hold(&modes::enter(self.mouse))?;
+        self.input.asked();
+        Ok(())
+    }
+
+    fn give_back(&mut self) -> io::Result<()> {
+        let tty = self.tty.get_ref();
+        let torn = tty.is_held() && tty.write_all(&self.out[self.sent..]).is_err();
+        self.out.clear();
+        self.sent = 0;
+        tty.release(torn)
+    }
+
+    fn take_again(&mut self) -> io::Result<()> {
+        self.signals.forget_keys();
+        self.tty.get_ref().drop_input();
+        self.input.reset();
+        // What was pressed before was meant for what was seen then.
+        self.events.retain(|event| matches!(event, TermEvent::Background { .. }));
+        self.hold()?;
+        self.redraw();
+        self.stale = true;
+        Ok(())
+    }
+
+    /// Waits a moment for what the terminal was asked, so that the shell doesn't get it as keys.
+    fn await_answers(&mut self) {
+        let deadline = Instant::now() + LAST_ANSWERS;
+        let mut buffer = [0; 256];
+        while self.input.awaits_answer() {
+            match self.tty.get_ref().read_before(&mut buffer, deadline) {
+                Ok(n @ 1..) => self.input.feed(&buffer[..n], &mut self.events),
+                _ => return,
+            }
+        }
+    }
+
+    /// Asks for the background when the keyboard comes back: terminals that don't tell of a change are many.
+    fn ask_again(&mut self) {
+        if !self.input.awaits_answer() {
+            self.input.asked();
+            self.order(modes::ASK);
+        }
+    }
+
+    /// Sends an order after what is on its way.
+    fn order(&mut self, bytes: &[u8]) {
+        if self.life == Life::Open && self.tty.get_ref().is_held() {
+            self.out.extend_from_slice(bytes);
+            self.send();
+        }
+    }
+
+    /// Writes as much as the terminal takes now.
+    fn send(&mut self) {
+        while self.sent < self.out.len() {
+            match rustix::io::write(self.tty.get_ref().fd(), &self.out[self.sent..]) {
+                Ok(n) => self.sent += n,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return,
+                Err(_) => {
+                    self.life = Life::Ending;
+                    break;
+                }
+            }
+        }
+        self.out.clear();
+        self.sent = 0;
+    }
+}
+
+impl Drop for Term {
+    fn drop(&mut self) {
+        let _ = self.leave();
+    }
+}
+
+async fn until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
+
+/// Reads what is there, a turn's worth at most. An error or nothing to read means that the terminal is gone.
+fn read(
+    ready: &mut AsyncFdReadyGuard<'_, Arc<Tty>>,
+    input: &mut Input,
+    events: &mut VecDeque<TermEvent>,
+) -> io::Result<()> {
+    // What a terminal's device gives at once.
+    let mut buffer = [0; 4096];
+    let mut taken = 0;
+    while taken < TURN {
+        match rustix::io::read(ready.get_inner().fd(), &mut buffer) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(n) => {
+                taken += n;
+                input.feed(&buffer[..n], events);
+            }
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                ready.clear_ready();
+                return Ok(());
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}

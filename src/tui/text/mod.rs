@@ -3,6 +3,20 @@
 //! Pure. Only what passed `core::text::sanitize` becomes a [`Span`]; lines carry no style, so a change of theme lays
 //! nothing out again.
 
+mod card;
+mod growing;
+mod highlight;
+mod line;
+mod markdown;
+mod plain;
+mod tool;
+mod wrap;
+
+pub use self::{
+    growing::Growing,
+    highlight::{Code, Highlighted, Highlights, highlight},
+    plain::{last_code, plain},
+};
 use crate::{
     api::OpenBlock,
     core::{Clean, Item},
@@ -53,6 +67,8 @@ pub enum Role {
     Comment,
     /// Code: a function or type.
     Name,
+    /// What a tool or a command gave back.
+    Output,
 }
 
 /// A piece of a line in one role.
@@ -71,6 +87,11 @@ impl Span {
     /// Text of our own in a role.
     pub fn ours(text: &'static str, role: Role) -> Self {
         Self { text: text.to_owned(), role }
+    }
+
+    /// A part of clean text, which is clean too, in a role.
+    fn part(text: impl Into<String>, role: Role) -> Self {
+        Self { text: text.into(), role }
     }
 
     /// The text.
@@ -93,13 +114,18 @@ pub struct Line {
     pub right: Vec<Span>,
 }
 
+/// The name of the tool that is a command of the user's own, shown as on a terminal.
+pub const SHELL: &str = "Shell";
+
 /// An item's rows, and what they were made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Laid {
-    /// The rows.
+    /// The rows; at least one.
     pub lines: Vec<Line>,
     /// For this.
     pub made_for: MadeFor,
+    /// Blocks of code in them that would be in colours if [`Highlights`] had them.
+    pub wanted: Vec<Code>,
 }
 
 /// What an item's rows depend on beside the item.
@@ -107,43 +133,53 @@ pub struct Laid {
 pub struct MadeFor {
     /// Columns.
     pub width: u16,
-    /// Its inside is shown.
-    pub unfolded: bool,
+    /// How much of its inside is shown.
+    pub fold: Fold,
     /// Marks are plain ASCII.
     pub ascii: bool,
     /// Whole seconds that a running tool has run; else 0.
     pub seconds: u64,
+    /// A line above says who speaks.
+    pub speaker: bool,
+    /// An empty row above sets it off from what comes before.
+    pub gap: bool,
+    /// When it was said, for who speaks.
+    pub clock: Option<Clock>,
 }
 
-/// Code in colours, as an effect brings it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Highlighted {
-    /// The language as the fence names it.
-    pub language: String,
-    /// The code.
-    pub code: String,
-    /// Its lines.
-    pub lines: Vec<Vec<Span>>,
+/// How much of an item's inside is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fold {
+    /// One line.
+    Folded,
+    /// What matters of its kind: an edit's first lines, why it failed, else one line.
+    #[default]
+    Brief,
+    /// All that can be read.
+    Unfolded,
+}
+
+/// Hour and minute where the person is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clock {
+    /// 0 to 23.
+    pub hour: i8,
+    /// 0 to 59.
+    pub minute: i8,
 }
 
 /// Lays an item out.
-pub fn lay(item: &Item, made_for: MadeFor) -> Laid {
-    let text = crate::core::text::sanitize_line(&item.key);
-    Laid { lines: vec![Line { spans: vec![Span::new(&text, Role::Text)], right: Vec::new() }], made_for }
+pub fn lay(item: &Item, made_for: MadeFor, highlights: &Highlights) -> Laid {
+    card::lay(item, made_for, highlights)
 }
 
-/// Lays out what is there of an answer.
+/// Lays out what is there of an answer, at once. One that grows is laid out by [`Growing`].
 pub fn lay_open(block: &OpenBlock, made_for: MadeFor) -> Laid {
-    let text = block.text.clean_line();
-    Laid { lines: vec![Line { spans: vec![Span::new(&text, Role::Text)], right: Vec::new() }], made_for }
+    let mut growing = Growing::new(&block.block);
+    growing.push(block.text.raw());
+    growing.settle(made_for);
+    Laid { lines: growing.lines().to_vec(), made_for, wanted: Vec::new() }
 }
 
-/// What an item says, as it was written: what copying gives. Clean, unwrapped, without marks of ours.
-pub fn plain(item: &Item) -> String {
-    crate::core::text::sanitize(&item.key).as_str().to_owned()
-}
-
-/// The last block of code that an item holds.
-pub fn last_code(_item: &Item) -> Option<String> {
-    None
-}
+#[cfg(test)]
+mod tests;

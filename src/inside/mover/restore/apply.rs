@@ -17,13 +17,15 @@ use super::{
     tree::{Merge, Step, Tree},
     work::{Work, staged},
 };
-use crate::inside::mover::{
+use crate::{
     fault,
-    path::{is_below, split},
-    root::{Root, file_type, look, mode, modified, mtime_ns, open_file, read_link},
-    session::Out,
-    walk::{Found, Walk},
-    words::{Entry, Facts, Frame, Kind},
+    inside::mover::{
+        path::{is_below, split},
+        root::{Root, file_type, look, mode, modified, mtime_ns, open_file, read_link},
+        session::Out,
+        walk::{Found, Walk},
+        words::{Entry, Facts, Frame, Kind},
+    },
 };
 
 /// A link that waits for its place.
@@ -59,7 +61,7 @@ impl Apply {
             let (number, entry) = item?;
             let done = self.place(number, &entry, *place);
             self.note(&entry.path, done);
-            fault::point();
+            fault::point("placing");
         }
         self.parent = None;
         self.delete_others(tree)?;
@@ -145,7 +147,7 @@ impl Apply {
     fn move_in(&self, staged: &[u8], to: BorrowedFd<'_>, name: &[u8], there: Option<Stat>) -> io::Result<()> {
         if there.is_some_and(|stat| file_type(&stat) == FileType::Directory) {
             self.work.throw_away(to, name)?;
-            fault::point();
+            fault::point("placing");
         }
         Ok(rustix::fs::renameat(self.work.stage(), staged, to, name)?)
     }
@@ -164,7 +166,7 @@ impl Apply {
                 other => self.delete(other.path()),
             };
             self.note(found.path(), done);
-            fault::point();
+            fault::point("deleting");
         }
         self.work.empty_trash()
     }
@@ -198,7 +200,7 @@ impl Apply {
             self.set_facts(&File::from(folder), &stat, entry)
         });
         self.note(&entry.path, done);
-        fault::point();
+        fault::point("finishing");
     }
 
     /// Owner, mode and time of a file or folder, where they differ. The owner first: a change of it takes setuid away.

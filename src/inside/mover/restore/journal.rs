@@ -8,10 +8,12 @@ use std::{
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 
-use crate::inside::mover::{
+use crate::{
     fault,
-    root::{Root, open_file, open_folder},
-    words::{RESERVED, Unfinished},
+    inside::mover::{
+        root::{Root, open_file, open_folder},
+        words::{RESERVED, Unfinished},
+    },
 };
 
 const NAME: &str = "restore.json";
@@ -45,10 +47,10 @@ pub fn write(work: BorrowedFd<'_>, unfinished: &Unfinished) -> io::Result<()> {
     let mut file = File::from(rustix::fs::openat(work, NEW, flags, Mode::RUSR | Mode::WUSR)?);
     file.write_all(&serde_json::to_vec(unfinished)?)?;
     file.sync_all()?;
-    fault::point();
+    fault::point("journal");
     rustix::fs::renameat(work, NEW, work, NAME)?;
     rustix::fs::fsync(work)?;
-    fault::point();
+    fault::point("journal");
     Ok(())
 }
 
@@ -57,7 +59,7 @@ pub fn remove(work: BorrowedFd<'_>) -> io::Result<()> {
     remove_if_there(work, NEW)?;
     remove_if_there(work, NAME)?;
     rustix::fs::fsync(work)?;
-    fault::point();
+    fault::point("journal");
     Ok(())
 }
 

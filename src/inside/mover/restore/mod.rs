@@ -15,11 +15,11 @@ use self::{
     work::Work,
 };
 use super::{
-    fault,
     path::TreeCheck,
     session::{Input, Mover, Stop, blocking},
     words::{Facts, Frame, Phase, Totals, Unfinished},
 };
+use crate::fault;
 
 /// What must stay free beside the version: folders, and the journal itself, need some.
 const SPARE: u64 = 16 << 20;
@@ -117,7 +117,7 @@ async fn receive(input: &mut Input, work: &Work) -> Result<(Tree, Option<Facts>)
     let mut tree = TreeWriter::new(work.scratch().map_err(own_folder)?);
     let (mut check, mut root) = (TreeCheck::default(), None);
     loop {
-        match input.next().await? {
+        match input.answer().await? {
             Some(Frame::Root(facts)) if check.entries() == 0 => root = Some(facts),
             Some(Frame::Entry(entry)) => {
                 check.push(&entry).map_err(|e| Stop::at("the version can't be restored; nothing was changed", e))?;
@@ -159,10 +159,10 @@ async fn finish(mover: &Mover, work: Arc<Work>, tree: Tree, plan: Plan) -> io::R
     blocking(move || {
         apply::Apply::new(root.clone(), work.clone(), out).run(&tree, &plan)?;
         root.sync()?;
-        fault::point();
+        fault::point("cleaning");
         journal::remove(work.folder())?;
         work.clear_stage()?;
-        fault::point();
+        fault::point("cleaning");
         work.remove()
     })
     .await

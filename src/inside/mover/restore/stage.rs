@@ -15,13 +15,15 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 
 use super::{compare::Plan, tree::Tree, work::Work};
-use crate::inside::mover::{
+use crate::{
     fault,
-    hash::{PIECE, part_digest},
-    http::{Fault, Hope, repeat},
-    root::size,
-    session::{Input, Mover, READERS, Stop, ahead, blocking},
-    words::{Content, Digest, Frame, Kind, Request, WINDOW, part_range},
+    inside::mover::{
+        hash::{PIECE, part_digest},
+        http::{Fault, Hope, repeat},
+        root::size,
+        session::{Input, Mover, READERS, Stop, ahead, blocking},
+        words::{Content, Digest, Frame, Kind, Request, WINDOW, part_range},
+    },
 };
 
 /// How often progress is told at most: as often as people can see.
@@ -62,8 +64,9 @@ pub async fn stage(mover: &Mover, input: &mut Input, work: &Arc<Work>, tree: &Tr
             progress.tell(mover, true).await?;
             return Ok(progress.bytes);
         }
+        let alone = fetching.is_empty();
         tokio::select! {
-            frame = input.next() => match frame? {
+            frame = async { if alone { input.answer().await } else { input.next().await } } => match frame? {
                 Some(Frame::Get { ticket, entry, part, request }) => {
                     let Some(staged) = open.get(&(entry, part)).cloned() else {
                         return Err(Stop(format!("the service sends part {part} of entry {entry} unasked")));
@@ -88,7 +91,7 @@ pub async fn stage(mover: &Mover, input: &mut Input, work: &Arc<Work>, tree: &Tr
                             progress.bytes += bytes;
                         }
                         mover.out.send(Frame::Done { ticket, etag }).await?;
-                        fault::point();
+                        fault::point("staging");
                     }
                     // It stays open: another `Get` may follow.
                     Err(fault) => {

@@ -84,7 +84,7 @@ impl Inner {
         let way = match row.state {
             ExecState::Accepted => {
                 let spec: Spec = serde_json::from_str(&row.spec).map_err(|e| ApiError::failed(e.to_string()))?;
-                let forget = self.spools.take_old(&row.sandbox_id);
+                let forget = self.old_spools(&row.sandbox_id).await;
                 // It is asked nothing: who types goes into the sandbox's own terminal.
                 Way::Start(Box::new(Launch { stdin: "null", ..spec.launch(forget) }))
             }

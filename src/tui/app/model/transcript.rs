@@ -2,13 +2,29 @@
 //!
 //! The window holds what surrounds the viewport; older and newer items are asked for when it comes near their end.
 //! The place is (item, row in it), never a sum of heights: only items that are seen are laid out.
+//!
+//! How it is used: facts go in ([`Transcript::take`], [`Transcript::take_items`], [`Transcript::take_delta`], …), the
+//! person moves ([`Transcript::scroll`], [`Transcript::next_item`], …), then [`Transcript::settle`] lays out what is
+//! seen and says what is missing; views read [`Transcript::visible`].
+
+mod fold;
+mod scroll;
+mod search;
+mod select;
+mod settle;
+#[cfg(test)]
+mod tests;
+mod window;
 
 use std::collections::VecDeque;
 
+use jiff::{Timestamp, tz::TimeZone};
+
+pub use self::settle::{Row, Wants};
 use super::super::effect::EffectId;
 use crate::{
-    api::{ApiError, OpenBlock, PlacedItem},
-    tui::text::Laid,
+    api::{ApiError, OpenBlock, PlacedItem, Window},
+    tui::text::{Growing, Highlights, Laid, Line},
 };
 
 /// Items in the window: some dozens of screens.
@@ -17,8 +33,12 @@ pub const MAX_ITEMS: usize = 500;
 /// Bytes of text in the window.
 pub const MAX_BYTES: usize = 2 << 20;
 
+/// Items beyond the viewport that are there before they are needed, and that no limit takes away: about what a person
+/// scrolls through while the next part comes.
+const NEAR: usize = 16;
+
 /// What of a conversation is here.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Transcript {
     /// Oldest first.
     pub entries: VecDeque<Entry>,
@@ -28,7 +48,7 @@ pub struct Transcript {
     pub more_after: bool,
     /// What is being asked for.
     pub loading: Option<EffectId>,
-    /// Why the last part could not be had.
+    /// Why the last part could not be had. Nothing is asked for until the person moves or [`Self::refresh`].
     pub error: Option<ApiError>,
     /// Blocks that are being written; shown behind the entries when the window reaches the end.
     pub open: Vec<Opening>,
@@ -46,8 +66,43 @@ pub struct Transcript {
     pub search: Option<Search>,
     /// Everything is unfolded, else everything is as its kind is by default.
     pub unfolded: bool,
-    /// The width and height that all this was laid out for: columns and rows of the pane.
-    pub pane: (u16, u16),
+    /// What all this was laid out for.
+    pub pane: Pane,
+    /// Code in colours.
+    highlights: Highlights,
+    /// What of the conversation is being asked for.
+    asked: Option<Window>,
+    /// Items that came while a part was being asked for, which may be older than they are.
+    fresh: VecDeque<PlacedItem>,
+    /// A part was there at least once.
+    loaded: bool,
+    /// What is here may be out of date.
+    stale: bool,
+    /// The position to go to when it is there.
+    jump: Option<u64>,
+    /// Bytes of all entries.
+    bytes: usize,
+}
+
+/// What a transcript is laid out for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pane {
+    /// Width.
+    pub columns: u16,
+    /// Height.
+    pub rows: u16,
+    /// Marks are plain ASCII.
+    pub ascii: bool,
+    /// What times are shown in.
+    pub zone: TimeZone,
+    /// What running tools count their seconds to.
+    pub now: Timestamp,
+}
+
+impl Default for Pane {
+    fn default() -> Self {
+        Self { columns: 80, rows: 24, ascii: false, zone: TimeZone::UTC, now: Timestamp::UNIX_EPOCH }
+    }
 }
 
 /// An item, laid out when it was seen.
@@ -59,15 +114,17 @@ pub struct Entry {
     pub unfolded: Option<bool>,
     /// Its lines.
     pub laid: Option<Laid>,
+    /// What it counts in [`MAX_BYTES`].
+    bytes: usize,
 }
 
 /// A block that is being written, laid out.
 #[derive(Debug, Clone)]
 pub struct Opening {
-    /// The block.
+    /// The block; its text is in `growing`.
     pub block: OpenBlock,
-    /// Its lines.
-    pub laid: Option<Laid>,
+    /// Its text and lines.
+    pub growing: Growing,
 }
 
 /// A row: the entry's place in the window (open blocks behind the entries) and the row in it.
@@ -92,4 +149,71 @@ pub struct Search {
     pub found: Vec<u64>,
     /// Which of them is shown.
     pub at: Option<usize>,
+}
+
+/// One that shows its end as soon as it is there.
+impl Default for Transcript {
+    fn default() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            more_before: false,
+            more_after: false,
+            loading: None,
+            error: None,
+            open: Vec::new(),
+            top: Place::default(),
+            follow: true,
+            unseen: 0,
+            cursor: None,
+            anchor: None,
+            search: None,
+            unfolded: false,
+            pane: Pane::default(),
+            highlights: Highlights::default(),
+            asked: None,
+            fresh: VecDeque::new(),
+            loaded: false,
+            stale: false,
+            jump: None,
+            bytes: 0,
+        }
+    }
+}
+
+impl Transcript {
+    /// Items and open blocks that can be scrolled to.
+    pub fn len(&self) -> usize {
+        self.entries.len() + if self.more_after { 0 } else { self.open.len() }
+    }
+
+    /// There is nothing to show.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The first part isn't there yet.
+    pub fn is_loading(&self) -> bool {
+        !self.loaded
+    }
+
+    /// The key of an entry or open block.
+    pub fn key(&self, entry: usize) -> Option<&str> {
+        match self.entries.get(entry) {
+            Some(entry) => Some(&entry.item.item.key),
+            None => self.open.get(entry - self.entries.len()).map(|open| open.block.item.as_str()),
+        }
+    }
+
+    /// Where the entry or open block of a key is.
+    pub fn index(&self, key: &str) -> Option<usize> {
+        (0..self.len()).find(|entry| self.key(*entry) == Some(key))
+    }
+
+    /// Lines of an entry or open block as they were last laid out.
+    fn lines(&self, entry: usize) -> &[Line] {
+        match self.entries.get(entry) {
+            Some(entry) => entry.laid.as_ref().map_or(&[], |laid| &laid.lines),
+            None => self.open.get(entry - self.entries.len()).map_or(&[], |open| open.growing.lines()),
+        }
+    }
 }

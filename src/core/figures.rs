@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 /// How long ago, in one unit: `40 s`, `5 min`, `2 h`, `3 d`. A clock that went back counts as now.
-pub(super) fn age(at: Timestamp, now: Timestamp) -> String {
+pub fn age(at: Timestamp, now: Timestamp) -> String {
     let secs = now.as_second().saturating_sub(at.as_second()).max(0);
     match secs {
         0..60 => format!("{secs} s"),
@@ -14,7 +14,7 @@ pub(super) fn age(at: Timestamp, now: Timestamp) -> String {
 }
 
 /// Bytes in decimal units with two or three figures: `999 B`, `1.5 kB`, `23 MB`.
-pub(super) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if bytes < 1000 {
         return format!("{bytes} B");
@@ -29,7 +29,7 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// Milliseconds: `0.4 s`, `14.1 s`, `3 min 20 s`.
-pub(super) fn duration(ms: u64) -> String {
+pub fn duration(ms: u64) -> String {
     if ms < 100_000 {
         format!("{}.{} s", ms / 1000, ms % 1000 / 100)
     } else {
@@ -38,7 +38,7 @@ pub(super) fn duration(ms: u64) -> String {
 }
 
 /// A number and its noun.
-pub(super) fn count(n: u64, one: &str, many: &str) -> String {
+pub fn count(n: u64, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 

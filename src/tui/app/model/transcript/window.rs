@@ -1,0 +1,253 @@
+//! What comes from the server: parts of the conversation, items as they are made, text as it is written.
+
+use std::collections::BTreeMap;
+
+use super::{Entry, MAX_BYTES, MAX_ITEMS, NEAR, Opening, Place, Transcript};
+use crate::{
+    api::{ApiError, ConversationPage, OpenBlock, PlacedItem, Window},
+    core::ItemBody,
+    tui::{app::effect::EffectId, text::Growing},
+};
+
+impl Transcript {
+    /// Everything may have changed unseen: after a lost connection, or when the person asks for it.
+    pub fn refresh(&mut self) {
+        self.stale = true;
+        self.error = None;
+    }
+
+    /// A part is being asked for by this order.
+    pub fn asking(&mut self, id: EffectId, window: Window) {
+        self.loading = Some(id);
+        self.asked = Some(window);
+        self.fresh.clear();
+    }
+
+    /// A part came, or can't be had; what answers another order is too old and changes nothing.
+    pub fn take(&mut self, id: EffectId, page: Result<ConversationPage, ApiError>) {
+        if self.loading != Some(id) {
+            return;
+        }
+        self.loading = None;
+        let Some(window) = self.asked.take() else { return };
+        match page {
+            Ok(page) => {
+                self.error = None;
+                self.keeping_top(|transcript| transcript.take_page(window, page));
+                self.arrive();
+                let fresh = std::mem::take(&mut self.fresh);
+                self.place_items(fresh, false);
+                self.evict();
+            }
+            Err(error) => {
+                self.error = Some(error);
+                self.jump = None;
+            }
+        }
+    }
+
+    /// Items that a commit made or changed.
+    pub fn take_items(&mut self, items: Vec<PlacedItem>) {
+        if self.loading.is_some() {
+            self.fresh.extend(items.iter().cloned());
+            // The oldest of them the part that comes has for certain.
+            self.fresh.drain(..self.fresh.len().saturating_sub(MAX_ITEMS));
+        }
+        if self.loaded {
+            self.place_items(items, true);
+            self.evict();
+        }
+    }
+
+    /// More of a block that is being written.
+    pub fn take_delta(&mut self, mut block: OpenBlock, from: u64) {
+        if self.entries.iter().rev().any(|entry| entry.item.item.key == block.item) {
+            return;
+        }
+        let text = std::mem::take(&mut block.text);
+        let place = self.open.iter().position(|open| open.block.item == block.item);
+        match place {
+            Some(place) => {
+                let open = &mut self.open[place];
+                let has = open.growing.len() as u64;
+                if has == from {
+                    open.growing.push(text.raw());
+                } else if from > has {
+                    // Something was missed: half a sentence says less than the whole one soon.
+                    self.keeping_top(|transcript| drop(transcript.open.remove(place)));
+                }
+            }
+            None if from == 0 => self.begin(block, text.raw()),
+            None => {}
+        }
+    }
+
+    /// All blocks that are being written, as they are.
+    pub fn take_keyframe(&mut self, open: Vec<OpenBlock>) {
+        self.keeping_top(|transcript| {
+            transcript.open.clear();
+            for mut block in open {
+                let text = std::mem::take(&mut block.text);
+                transcript.begin(block, text.raw());
+            }
+        });
+    }
+
+    /// Blocks that end and never become items.
+    pub fn drop_open(&mut self, keys: &[String]) {
+        self.keeping_top(|transcript| transcript.open.retain(|open| !keys.contains(&open.block.item)));
+    }
+
+    fn begin(&mut self, block: OpenBlock, text: &str) {
+        let mut growing = Growing::new(&block.block);
+        growing.push(text);
+        self.open.push(Opening { block, growing });
+    }
+
+    fn take_page(&mut self, window: Window, page: ConversationPage) {
+        match window {
+            Window::Last | Window::Around(_) => {
+                let mut old: BTreeMap<u64, Entry> =
+                    self.entries.drain(..).map(|entry| (entry.item.position, entry)).collect();
+                self.entries = page.items.into_iter().map(|item| renewed(old.remove(&item.position), item)).collect();
+                (self.more_before, self.more_after) = (page.more_before, page.more_after);
+                (self.loaded, self.stale) = (true, false);
+            }
+            Window::Before(_) => {
+                let first = self.entries.front().map_or(u64::MAX, |entry| entry.item.position);
+                let new = page.items.into_iter().filter(|item| item.position < first).rev();
+                new.for_each(|item| self.entries.push_front(renewed(None, item)));
+                self.more_before = page.more_before;
+            }
+            Window::After(_) => {
+                let last = self.entries.back().map(|entry| entry.item.position);
+                let new = page.items.into_iter().filter(|item| Some(item.position) > last);
+                self.entries.extend(new.map(|item| renewed(None, item)));
+                self.more_after = page.more_after;
+            }
+        }
+        self.entries.make_contiguous().sort_by_key(|entry| entry.item.position);
+        self.bytes = self.entries.iter().map(|entry| entry.bytes).sum();
+        let Self { entries, open, .. } = self;
+        open.retain(|open| !entries.iter().any(|entry| entry.item.item.key == open.block.item));
+    }
+
+    fn place_items(&mut self, items: impl IntoIterator<Item = PlacedItem>, count: bool) {
+        self.keeping_top(|transcript| {
+            for item in items {
+                transcript.place_item(item, count);
+            }
+        });
+    }
+
+    fn place_item(&mut self, item: PlacedItem, count: bool) {
+        let position = item.position;
+        self.open.retain(|open| open.block.item != item.item.key);
+        let place = self.entries.partition_point(|entry| entry.item.position < position);
+        if self.entries.get(place).is_some_and(|entry| entry.item.position == position) {
+            let old = std::mem::replace(&mut self.entries[place], Entry::new(item));
+            self.entries[place].unfolded = old.unfolded;
+            self.bytes = self.bytes.saturating_sub(old.bytes) + self.entries[place].bytes;
+            return;
+        }
+        let (before, after) = (place == 0, place == self.entries.len());
+        if count && after && !self.follow {
+            self.unseen += 1;
+        }
+        // What lies beyond the window comes with its part.
+        if (before && self.more_before) || (after && self.more_after) {
+            return;
+        }
+        let entry = Entry::new(item);
+        self.bytes += entry.bytes;
+        self.entries.insert(place, entry);
+    }
+
+    /// Takes items from the end that is farther from the viewport until the window is within its limits; what is near
+    /// the viewport stays, however big.
+    fn evict(&mut self) {
+        self.keeping_top(|transcript| {
+            let mut top = transcript.top.entry;
+            while transcript.entries.len() > MAX_ITEMS || transcript.bytes > MAX_BYTES {
+                let before = top.saturating_sub(NEAR);
+                let after = transcript.entries.len().saturating_sub(top + usize::from(transcript.pane.rows) + NEAR);
+                let gone = if before == 0 && after == 0 {
+                    break;
+                } else if before >= after {
+                    top -= 1;
+                    transcript.more_before = true;
+                    transcript.entries.pop_front()
+                } else {
+                    transcript.more_after = true;
+                    transcript.follow = false;
+                    transcript.entries.pop_back()
+                };
+                transcript.bytes = transcript.bytes.saturating_sub(gone.map_or(0, |entry| entry.bytes));
+            }
+        });
+    }
+
+    /// Goes to what was asked for by its position.
+    fn arrive(&mut self) {
+        if let Some(position) = self.jump.take() {
+            self.show_position(position);
+            // It came with all that is around the position; what isn't there now never will be.
+            self.jump = None;
+        }
+    }
+
+    /// Changes the window; the top stays on its item.
+    fn keeping_top(&mut self, change: impl FnOnce(&mut Self)) {
+        let key = self.key(self.top.entry).map(str::to_owned);
+        change(self);
+        let last = self.len().saturating_sub(1);
+        let same = |place: &usize| key.is_some() && self.key(*place) == key.as_deref();
+        let near = self.top.entry.min(last);
+        self.top = if same(&near) {
+            Place { entry: near, row: self.top.row }
+        } else if let Some(entry) = (0..self.len()).find(same) {
+            Place { entry, row: self.top.row }
+        } else {
+            Place { entry: near, row: 0 }
+        };
+    }
+}
+
+/// An entry as the server has it now; what was done to it by hand stays.
+fn renewed(old: Option<Entry>, item: PlacedItem) -> Entry {
+    match old {
+        Some(old) if old.item == item => old,
+        Some(old) => Entry { unfolded: old.unfolded, ..Entry::new(item) },
+        None => Entry::new(item),
+    }
+}
+
+impl Entry {
+    /// Not laid out yet.
+    pub fn new(item: PlacedItem) -> Self {
+        let bytes = weight(&item.item.body);
+        Self { item, unfolded: None, laid: None, bytes }
+    }
+}
+
+/// About what an item's texts take.
+fn weight(body: &ItemBody) -> usize {
+    match body {
+        ItemBody::Prompt { text }
+        | ItemBody::Text { text, .. }
+        | ItemBody::Thinking { text, .. }
+        | ItemBody::Notice { text, .. } => text.raw().len(),
+        ItemBody::Tool(tool) => {
+            let diff: usize = tool.diff.iter().map(|line| line.text.raw().len()).sum();
+            let input: usize = tool
+                .input
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(key, value)| key.len() + value.as_str().map_or(0, str::len))
+                .sum();
+            tool.output.raw().len() + input + diff
+        }
+        ItemBody::Result { .. } => 0,
+    }
+}

@@ -1,0 +1,123 @@
+//! The chat: whose it is, the transcript, and the row below it that says what is going on.
+
+use ratatui::layout::{Position, Rect};
+
+use super::{
+    paint::{Paint, Piece, columns},
+    transcript, words,
+};
+use crate::{
+    core::{SandboxStatus, text::sanitize_line},
+    tui::{
+        app::{
+            Action,
+            action::Context,
+            layout::{Areas, WIDE},
+            model::{Chat, Focus, transcript::Search},
+        },
+        theme::Part,
+    },
+};
+
+pub(super) fn draw(paint: &mut Paint<'_>, areas: &Areas) {
+    draw_title(paint, areas.chat_title);
+    transcript::draw(paint, areas.transcript);
+    if paint.model.size.columns >= WIDE {
+        paint.across(areas.status);
+    }
+    draw_status(paint, areas.status);
+}
+
+/// Sandbox and title; at the right the model and what it has read and written.
+fn draw_title(paint: &mut Paint<'_>, area: Rect) {
+    let model = paint.model;
+    let area = Rect { x: area.x + 1, width: area.width - 2, ..area };
+    let dim = paint.part(Part::Dim);
+    let focused = matches!(model.focus, Focus::Transcript | Focus::Prompt);
+    let style = paint.part(if focused { Part::Accent } else { Part::Title });
+    let Some(sandbox) = model.sandbox() else {
+        paint.row(area, &[Piece::ours("Chat", style)], &[]);
+        return;
+    };
+    let dot = format!(" {} ", paint.marks.dot);
+    let mut left = vec![Piece::of(&sanitize_line(&sandbox.name), style)];
+    let state = match sandbox.status {
+        SandboxStatus::Running => None,
+        SandboxStatus::Pending => Some(("starting", Part::Pending)),
+        SandboxStatus::Terminated => Some(("ended", Part::Ended)),
+        SandboxStatus::Error => Some(("failed", Part::Error)),
+    };
+    if let Some((word, part)) = state {
+        left.extend([Piece::ours(dot.clone(), dim), Piece::ours(word, paint.part(part))]);
+    }
+    let mut right = Vec::new();
+    if let Some(info) = model.chat().and_then(|chat| chat.info.as_ref()) {
+        left.extend([Piece::ours(dot.clone(), dim), Piece::of(&info.title.clean_line(), dim)]);
+        if let Some(name) = &info.model {
+            right.extend([Piece::of(&name.clean_line(), dim), Piece::ours(dot, dim)]);
+        }
+        let tokens = info.usage.input_tokens.saturating_add(info.usage.output_tokens);
+        right.push(Piece::ours(words::tokens(tokens), dim));
+    }
+    paint.row(area, &left, &right);
+}
+
+/// The search when there is one, else what the running turn does; at the right what came unseen.
+fn draw_status(paint: &mut Paint<'_>, area: Rect) {
+    let Some(chat) = paint.model.chat() else { return };
+    let area = Rect { x: area.x + 1, width: area.width - 2, ..area };
+    let mut right = Vec::new();
+    if !chat.transcript.follow && chat.transcript.unseen > 0 {
+        let text = format!(" {} new {} ", chat.transcript.unseen, paint.marks.down);
+        right.push(Piece::ours(text, paint.part(Part::Accent)));
+    }
+    let left = match &chat.transcript.search {
+        Some(search) => {
+            right.push(Piece::ours(format!(" {} ", found(search)), paint.part(Part::Dim)));
+            search_line(paint, area, search)
+        }
+        None => turn(paint, chat, &mut right),
+    };
+    paint.row(area, &left, &right);
+}
+
+fn search_line(paint: &mut Paint<'_>, area: Rect, search: &Search) -> Vec<Piece<'static>> {
+    let text = sanitize_line(&search.text);
+    if search.typing {
+        let caret = area.x + 2 + columns(text.as_str());
+        paint.caret = Some(Position::new(caret.min(area.right() - 1), area.y));
+    }
+    vec![
+        Piece::ours(" /", paint.part(Part::Dim)),
+        Piece::of(&text, paint.part(Part::Match)),
+        Piece::ours(" ", paint.part(Part::Dim)),
+    ]
+}
+
+fn found(search: &Search) -> String {
+    match search.at {
+        _ if search.asked.is_some() => "searching".to_owned(),
+        Some(at) => format!("{} of {}", at + 1, search.found.len()),
+        None if search.typing || search.text.is_empty() => String::new(),
+        None => "not found".to_owned(),
+    }
+}
+
+fn turn(paint: &Paint<'_>, chat: &Chat, right: &mut Vec<Piece<'static>>) -> Vec<Piece<'static>> {
+    let Some(task) = chat.turn.as_ref().and_then(|request| paint.model.tasks.all.get(request)) else {
+        return Vec::new();
+    };
+    let (dim, running) = (paint.part(Part::Dim), paint.part(Part::Running));
+    let mut left = vec![Piece::ours(format!(" {} ", paint.marks.runs), running)];
+    left.push(match task.step.as_str() {
+        "" => Piece::ours("working", running),
+        _ => Piece::of(&task.step, running),
+    });
+    let elapsed = words::elapsed(task.since, paint.model.now);
+    left.push(Piece::ours(format!(" {} {elapsed} ", paint.marks.dot), dim));
+    if let Some(key) = paint.key(Context::Prompt, Action::Back) {
+        right.push(Piece::ours(format!(" {key} {key} "), paint.part(Part::HintKey)));
+        right.push(Piece::ours("interrupt ", paint.part(Part::Hint)));
+    }
+    left
+}

@@ -1,0 +1,78 @@
+//! The last row: what the keys do here, the most useful first; the least useful give way when there is no room.
+
+use ratatui::layout::Rect;
+
+use super::paint::{Paint, Piece, columns};
+use crate::tui::{
+    app::{
+        Action, Model,
+        action::Context,
+        model::{ArmedFor, Dialog, list::Filter},
+        reader,
+    },
+    theme::Part,
+};
+
+pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
+    let area = Rect { x: area.x + 1, width: area.width - 2, ..area };
+    let context = context(paint.model);
+    if let Some(armed) = &paint.model.armed {
+        let (action, what) = match armed.what {
+            ArmedFor::Interrupt { .. } => (Action::Back, "interrupt"),
+            ArmedFor::Quit => (Action::Interrupt, "quit"),
+        };
+        let key = paint.key(context, action).unwrap_or_default();
+        let style = paint.part(Part::Warning);
+        paint.text((area.x, area.y), area.width, &format!("{key} again to {what}"), style);
+        return;
+    }
+    if !paint.model.chord.is_empty() {
+        let pressed: Vec<_> = paint.model.chord.iter().map(ToString::to_string).collect();
+        let used = paint.text((area.x, area.y), area.width, &pressed.join(" "), paint.theme.part(Part::Accent));
+        let following = paint.model.keymap.following(context, &paint.model.chord);
+        let hints: Vec<_> = following.into_iter().map(|(key, action)| (key.to_string(), action.hint())).collect();
+        let x = (area.x + used + 3).min(area.right());
+        draw_hints(paint, Rect { x, width: area.right() - x, ..area }, &hints);
+        return;
+    }
+    let hints: Vec<_> = paint
+        .model
+        .useful()
+        .into_iter()
+        .filter_map(|action| Some((paint.key(context, action)?, action.hint())))
+        .collect();
+    draw_hints(paint, area, &hints);
+}
+
+fn draw_hints(paint: &mut Paint<'_>, area: Rect, hints: &[(String, &'static str)]) {
+    // Three blanks between hints, or two when more of them fit so.
+    let wide: usize = hints.iter().map(|(key, word)| key.len() + word.len() + 4).sum();
+    let gap = if wide.saturating_sub(3) <= usize::from(area.width) { "   " } else { "  " };
+    let mut x = area.x;
+    for (key, word) in hints {
+        let needed = columns(key) + 1 + columns(word);
+        if x + needed > area.right() {
+            break;
+        }
+        let pieces = [
+            Piece::ours(key.as_str(), paint.part(Part::HintKey)),
+            Piece::ours(format!(" {word}{gap}"), paint.part(Part::Hint)),
+        ];
+        x += paint.pieces((x, area.y), area.right() - x, &pieces);
+    }
+}
+
+/// Where a key would be looked up now.
+fn context(model: &Model) -> Context {
+    match model.dialogs.last() {
+        Some(Dialog::Create(_)) => return Context::Form,
+        Some(Dialog::Question(_)) => return Context::Question,
+        Some(Dialog::Palette(_)) => return Context::Finder,
+        Some(_) => return Context::Reader,
+        None => {}
+    }
+    let filters = [&model.sandboxes.filter, &model.versions.filter];
+    let filtering = filters.into_iter().flatten().any(|Filter { typing, .. }| *typing);
+    let searching = model.chat().and_then(|chat| chat.transcript.search.as_ref()).is_some_and(|search| search.typing);
+    if filtering || searching { Context::Finder } else { reader::pane(model.focus) }
+}

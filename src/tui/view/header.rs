@@ -1,0 +1,89 @@
+//! The first row: where this is, what runs, what it costs; below the width of two columns the tabs.
+
+use ratatui::layout::Rect;
+
+use super::{
+    paint::{Paint, Piece},
+    words,
+};
+use crate::{
+    api::ApiError,
+    core::{SandboxStatus, text::sanitize_line},
+    tui::{
+        app::{
+            layout,
+            model::{Focus, Link},
+        },
+        theme::Part,
+    },
+};
+
+pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
+    let area = Rect { x: area.x + 1, width: area.width - 2, ..area };
+    let running = paint.model.sandboxes.all().iter().filter(|one| one.status == SandboxStatus::Running).count();
+    let left = if paint.model.size.columns >= layout::WIDE { place(paint) } else { tabs(paint, running) };
+    let right = match &paint.model.link {
+        Link::Connected => figures(paint, running),
+        Link::Starting => vec![Piece::ours("connecting", paint.part(Part::Pending))],
+        Link::Lost { error, since } => {
+            let age = words::age(*since, paint.model.now);
+            let room = usize::from(area.width / 2);
+            vec![Piece::ours(lost(error, &age, room), paint.part(Part::Error))]
+        }
+    };
+    paint.row(area, &left, &right);
+}
+
+/// What can be said of a lost server in half the row.
+fn lost(error: &ApiError, age: &str, room: usize) -> String {
+    let message = sanitize_line(&error.message);
+    let whole = format!("no server ({age}): {message}");
+    if whole.chars().count() <= room { whole } else { format!("no server ({age}), trying again") }
+}
+
+fn place(paint: &Paint<'_>) -> Vec<Piece<'static>> {
+    let place = &paint.model.place;
+    let dot = paint.marks.dot;
+    vec![
+        Piece::ours("sandbank   ", paint.part(Part::Title)),
+        Piece::ours(format!("{} {dot} ", place.profile), paint.part(Part::Dim)),
+        Piece::of(&sanitize_line(place.account.as_str()), paint.part(Part::Dim)),
+    ]
+}
+
+fn tabs(paint: &Paint<'_>, running: usize) -> Vec<Piece<'static>> {
+    let names = ["Sandboxes", "Versions", "Chat"];
+    let current = match paint.model.focus {
+        Focus::Sandboxes => 0,
+        Focus::Versions => 1,
+        Focus::Transcript | Focus::Prompt => 2,
+    };
+    let mut tabs = Vec::new();
+    for (n, name) in names.into_iter().enumerate() {
+        let style = paint.part(if n == current { Part::Accent } else { Part::Dim });
+        let named = paint.model.size.columns >= layout::NAMED_TABS;
+        tabs.push(Piece::ours(if named { format!("{} {name}", n + 1) } else { format!("{}", n + 1) }, style));
+        if n == 0 && running > 0 {
+            tabs.push(Piece::ours(format!(" {}{running}", paint.marks.runs), paint.part(Part::Running)));
+        }
+        tabs.push(Piece::ours("  ", style));
+    }
+    tabs
+}
+
+/// What runs and what the day has cost; tabs say the first themselves.
+fn figures(paint: &Paint<'_>, running: usize) -> Vec<Piece<'static>> {
+    let mut pieces = Vec::new();
+    let wide = paint.model.size.columns >= layout::WIDE;
+    if wide && running > 0 {
+        pieces.push(Piece::ours(format!("{running} running"), paint.part(Part::Running)));
+    }
+    if let Some(spent) = paint.model.spent_today {
+        if !pieces.is_empty() {
+            pieces.push(Piece::ours(format!(" {} ", paint.marks.dot), paint.part(Part::Dim)));
+        }
+        let today = if wide { " today" } else { "" };
+        pieces.push(Piece::ours(format!("{}{today}", words::cents(spent)), paint.part(Part::Dim)));
+    }
+    pieces
+}

@@ -1,0 +1,85 @@
+//! The list of sandboxes: name, what it does, for how long.
+
+use ratatui::layout::Rect;
+
+use super::{
+    list::{List, column, from_right},
+    paint::Paint,
+    words,
+};
+use crate::{
+    core::{SandboxInfo, SandboxStatus, text::sanitize_line},
+    tui::{
+        app::{
+            Action,
+            action::Context,
+            model::{Focus, Model},
+        },
+        theme::Part,
+    },
+};
+
+/// Columns of the state: the longest is `starting`.
+const STATE: u16 = 8;
+
+/// Columns of the age: `23h`, `999d`.
+const AGE: u16 = 4;
+
+/// From this width on there is room for the image too.
+const WITH_IMAGE: u16 = 56;
+
+/// Columns of the image: `python:3.12-slim` and some more.
+const IMAGE: u16 = 22;
+
+pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
+    let model = paint.model;
+    let key = |action| paint.key(Context::Sandboxes, action).unwrap_or_default();
+    let empty = if model.sandboxes.all().is_empty() {
+        ("No sandbox yet.", format!("{} creates a sandbox", key(Action::CreateSandbox)))
+    } else {
+        let create = key(Action::CreateSandbox);
+        ("None is running.", format!("{create} creates one, {} shows those that ended", key(Action::ToggleEnded)))
+    };
+    let list = List {
+        listing: &model.sandboxes,
+        context: Context::Sandboxes,
+        title: "Sandboxes",
+        focused: model.focus == Focus::Sandboxes,
+        empty,
+    };
+    list.draw(paint, area, row);
+}
+
+fn row(paint: &mut Paint<'_>, row: Rect, sandbox: &SandboxInfo, fits: &[usize]) {
+    let since = sandbox.ended_at.unwrap_or(sandbox.created_at);
+    let age = words::age(since, paint.model.now);
+    let (state, part) = state(paint.model, sandbox);
+    let mut left = from_right(paint, row, &[(age, AGE, Part::Dim)]);
+    // The state stands in a column of its own: the eye goes down it.
+    let x = left.right().saturating_sub(STATE);
+    let style = paint.part(part);
+    paint.text((x, row.y), STATE, state, style);
+    left.width = left.width.saturating_sub(STATE + 1);
+    if row.width >= WITH_IMAGE {
+        let image = sanitize_line(&sandbox.image);
+        let x = left.right().saturating_sub(IMAGE);
+        let style = paint.part(Part::Dim);
+        paint.text((x, row.y), IMAGE, image.as_str(), style);
+        left.width = left.width.saturating_sub(IMAGE + 1);
+    }
+    let name = sanitize_line(&sandbox.name);
+    let look = matches!(sandbox.status, SandboxStatus::Terminated).then_some(Part::Ended);
+    column(paint, left, name.as_str(), look, (fits, 0));
+}
+
+/// What it does, in a word that is told apart by its look too.
+fn state(model: &Model, sandbox: &SandboxInfo) -> (&'static str, Part) {
+    let works = model.chats.get(&sandbox.sandbox_id).is_some_and(|chat| chat.turn.is_some());
+    match sandbox.status {
+        SandboxStatus::Running if works => ("working", Part::Accent),
+        SandboxStatus::Running => ("running", Part::Running),
+        SandboxStatus::Pending => ("starting", Part::Pending),
+        SandboxStatus::Terminated => ("ended", Part::Ended),
+        SandboxStatus::Error => ("failed", Part::Error),
+    }
+}

@@ -1,0 +1,119 @@
+//! Frames: whole, inside mode 2026, and within their budget of bytes.
+
+use super::{command, opened, pty::Pty};
+
+const BEGIN: &str = "\x1b[?2026h";
+const END: &str = "\x1b[?2026l";
+
+/// What came since `from`, once `until` is there and the frame is closed.
+fn since(pty: &Pty, from: usize, until: &str) -> String {
+    pty.wait_until(until, |seen| seen.shows(until) && seen.bytes.ends_with(END.as_bytes()));
+    pty.see(|seen| String::from_utf8_lossy(&seen.bytes[from..]).into_owned())
+}
+
+fn now(pty: &Pty) -> usize {
+    pty.see(|seen| seen.bytes.len())
+}
+
+#[rstest::rstest]
+#[case(80, 24, 5_200, 1_000)]
+#[case(120, 40, 11_000, 2_300)]
+#[case(200, 60, 16_900, 3_700)]
+fn frames_keep_their_budgets(#[case] columns: u16, #[case] rows: u16, #[case] first: usize, #[case] line: usize) {
+    let mut pty = opened(columns, rows);
+    pty.send("x");
+    pty.wait_for("0: key x");
+    let opening = pty.see(|seen| {
+        let text = String::from_utf8_lossy(&seen.bytes).into_owned();
+        text[text.find(BEGIN).unwrap()..].find(END).unwrap()
+    });
+    assert!(opening <= first, "the first frame: {opening} bytes");
+
+    let from = now(&pty);
+    pty.send("t");
+    let typed = since(&pty, from, "1: key t");
+    assert_eq!((typed.matches(BEGIN).count(), typed.matches(END).count()), (1, 1), "{typed:?}");
+    assert!(typed.starts_with(BEGIN) && typed.ends_with(END), "{typed:?}");
+    assert!(typed.len() <= 80, "a letter and a line: {} bytes, {typed:?}", typed.len());
+
+    let from = now(&pty);
+    pty.send("s");
+    let scrolled = since(&pty, from, "2: key s");
+    assert!(scrolled.len() <= line, "a scrolled line: {} bytes", scrolled.len());
+    assert!(!scrolled.contains("\x1b[2J"), "nothing is cleared");
+}
+
+#[test]
+fn the_cursor_is_the_terminals_own() {
+    let mut pty = opened(80, 24);
+    pty.send("tt");
+    pty.wait_until("the cursor stands behind what was typed", |seen| {
+        seen.shows("> tt") && !seen.screen().hide_cursor() && seen.screen().cursor_position() == (1, 4)
+    });
+}
+
+#[test]
+fn nothing_changed_is_nothing_written() {
+    let mut pty = opened(80, 24);
+    // A release of the mouse is no event; the key behind it is.
+    pty.send("\x1b[<0;1;1m");
+    let from = now(&pty);
+    pty.send("\x1b[I");
+    pty.wait_for("gained: true");
+    let text = pty.see(|seen| String::from_utf8_lossy(&seen.bytes[from..]).into_owned());
+    assert_eq!(text.matches(BEGIN).count(), 1, "{text:?}");
+}
+
+#[test]
+fn no_escape_of_a_text_reaches_the_terminal() {
+    let mut pty = opened(80, 24);
+    pty.send("!");
+    pty.wait_for("0: key !");
+    pty.see(|seen| {
+        let text = String::from_utf8_lossy(&seen.bytes);
+        assert!(!text.contains("\x1b]0;") && !text.contains('\u{9b}') && !text.contains('\x07'), "{text:?}");
+    });
+}
+
+#[test]
+fn a_storm_of_sizes_ends_in_the_last_one() {
+    let mut pty = opened(120, 40);
+    for (columns, rows) in (1..40).map(|n| (3 * n, n)).chain([(1, 1), (2, 1), (1, 200), (300, 1), (1, 1)]) {
+        pty.resize(columns, rows);
+    }
+    pty.send("x");
+    pty.resize(100, 30);
+    pty.wait_until("it draws at the last size", |seen| seen.shows("size 100x30") && seen.shows("key x"));
+    pty.send("q");
+    assert_eq!(pty.wait(), 0);
+    pty.assert_given_back();
+}
+
+#[test]
+fn copying_says_what_was_done_and_what_is_too_long() {
+    let mut pty = opened(80, 24);
+    pty.send("c");
+    pty.wait_for(r#"Ok("sent to your terminal (OSC 52)")"#);
+    let sent = "\x1b]52;c;dGV4dCBmb3IgdGhlIGNsaXBib2FyZA==\x1b\\";
+    assert!(pty.see(|seen| String::from_utf8_lossy(&seen.bytes).contains(sent)));
+    pty.send("C");
+    pty.wait_for("Err(\"100 kB are too long");
+}
+
+#[test]
+fn the_mouse_can_be_left_to_the_terminal() {
+    let mut pty = opened(80, 24);
+    pty.send("m");
+    pty.wait_until("mouse modes go", |seen| !seen.left_behind().contains("1000"));
+    pty.send("q");
+    pty.wait();
+    pty.assert_given_back();
+}
+
+#[test]
+fn colours_are_the_themes_matter_not_the_environments() {
+    let mut command = command("plain");
+    command.env("NO_COLOR", "1");
+    let pty = Pty::start(command, 80, 24);
+    pty.wait_for("pid ");
+}
