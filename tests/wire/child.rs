@@ -32,6 +32,12 @@ fn child() {
     process::exit(runtime.block_on(run()));
 }
 
+/// Text is made of these.
+const WORDS: [&str; 19] = [
+    "volume", "is", "mounted", "before", "a", "shell", "starts", "and", "every", "version", "keeps", "its", "own",
+    "manifest", "in", "the", "store", "of", "objects",
+];
+
 #[derive(Default)]
 struct Shown {
     events: Vec<String>,
@@ -108,7 +114,7 @@ fn draw(term: &mut Term, shown: &Shown) {
         let last = usize::from(size.rows.saturating_sub(2)).min(6);
         for row in 0..usize::from(size.rows).saturating_sub(2 + last) {
             let line = row + shown.scrolled;
-            let words = (0..4 + line * 7 % 9).map(|word| format!("word{}", (line * 31 + word * 17) % 97));
+            let words = (0..4 + line * 7 % 9).map(|word| WORDS[(line * 5 + word * 3) % WORDS.len()]);
             lines.push(Line::from(words.collect::<Vec<_>>().join(" ")));
         }
         let from = shown.events.len().saturating_sub(last);

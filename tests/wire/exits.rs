@@ -63,7 +63,7 @@ fn a_suspended_program_has_given_the_terminal_back(#[case] signal: Option<Signal
     pty.resize(60, 20);
     pty.send("go on\r");
     pty.wait_until("it comes back with a whole frame of the new size", |seen| {
-        seen.screen().alternate_screen() && seen.shows("size 60x20") && seen.shows("word")
+        seen.screen().alternate_screen() && seen.shows("size 60x20") && seen.shows("volume")
     });
     assert!(!pty.see(|seen| seen.shows("key g")), "what was typed for the shell is no key");
     pty.send("q");

@@ -13,6 +13,7 @@ mod exits;
 mod frames;
 mod input;
 #[path = "../support/pty.rs"]
+#[allow(dead_code, reason = "each suite uses a part of it")]
 mod pty;
 
 use portable_pty::CommandBuilder;

@@ -42,6 +42,8 @@ pub struct Reader {
     pub follow: bool,
     /// Only lines that hold this, in help.
     pub filter: String,
+    /// The filter's line has the keys.
+    pub typing: bool,
 }
 
 /// A new sandbox, field by field.

@@ -87,6 +87,10 @@ pub struct Listing<T: Row> {
     pub filter: Option<Filter>,
     /// The first row on the screen, by its place in `shown`.
     pub top: usize,
+    /// Where the cursor was found last: a hint, so that finding it doesn't walk ten thousand rows for each key.
+    pub at: usize,
+    /// What a filter looks at, row by row; made when it is first needed.
+    pub(super) texts: Vec<String>,
 }
 
 /// A filter's line.
@@ -100,7 +104,15 @@ pub struct Filter {
 
 impl<T: Row> Default for Listing<T> {
     fn default() -> Self {
-        Self { remote: Remote::NotAsked, cursor: None, shown: Vec::new(), filter: None, top: 0 }
+        Self {
+            remote: Remote::NotAsked,
+            cursor: None,
+            shown: Vec::new(),
+            filter: None,
+            top: 0,
+            at: 0,
+            texts: Vec::new(),
+        }
     }
 }
 
@@ -118,15 +130,108 @@ impl<T: Row> Listing<T> {
         self.shown.iter().filter_map(|(place, fits)| Some((self.all().get(*place)?, fits.as_slice())))
     }
 
+    /// A shown row by its place.
+    pub fn row(&self, place: usize) -> Option<&T> {
+        self.all().get(self.shown.get(place)?.0)
+    }
+
     /// The cursor's place among the shown rows.
     pub fn place(&self) -> Option<usize> {
         let cursor = self.cursor.as_ref()?;
+        if self.row(self.at).is_some_and(|row| row.id() == *cursor) {
+            return Some(self.at);
+        }
         self.rows().position(|(row, _)| row.id() == *cursor)
     }
 
-    /// The row with the cursor.
+    /// The row with the cursor. It stays when the filter hides it.
     pub fn selected(&self) -> Option<&T> {
         let cursor = self.cursor.as_ref()?;
-        self.all().iter().find(|row| row.id() == *cursor)
+        match self.row(self.at) {
+            Some(row) if row.id() == *cursor => Some(row),
+            _ => self.all().iter().find(|row| row.id() == *cursor),
+        }
+    }
+
+    /// Puts the cursor on a shown row, or on the last one.
+    pub fn go(&mut self, place: usize) {
+        let place = place.min(self.shown.len().saturating_sub(1));
+        if let Some(id) = self.row(place).map(Row::id) {
+            self.cursor = Some(id);
+            self.at = place;
+        }
+    }
+
+    /// Moves the cursor over shown rows.
+    pub fn step(&mut self, rows: isize) {
+        self.go(self.place().map_or(0, |place| place.saturating_add_signed(rows)));
+    }
+
+    /// Scrolls as little as needed to see the cursor in so many rows.
+    pub fn reveal(&mut self, height: usize) {
+        let place = self.place().unwrap_or(0);
+        let last = self.shown.len().saturating_sub(height.max(1));
+        self.top = self.top.min(place).max((place + 1).saturating_sub(height.max(1))).min(last.max(place.min(last)));
+    }
+
+    /// Takes new rows, or rows that changed.
+    pub fn set(&mut self, rows: Vec<T>, keep: impl Fn(&T) -> bool) {
+        self.remote = Remote::Ready { data: rows, refreshing: None };
+        self.texts.clear();
+        self.show(keep);
+    }
+
+    /// Changes rows that are there; a list that isn't there yet will come with them.
+    pub fn change(&mut self, change: impl FnOnce(&mut Vec<T>), keep: impl Fn(&T) -> bool) {
+        if let Remote::Ready { data, .. } | Remote::Failed { last: Some(data), .. } = &mut self.remote {
+            change(data);
+            self.texts.clear();
+            self.show(keep);
+        }
+    }
+
+    /// Finds anew which rows are shown: those to keep that fit the filter. The cursor stays on its row; when that is
+    /// gone, on its place.
+    pub fn show(&mut self, keep: impl Fn(&T) -> bool) {
+        let place = self.place();
+        let needle = self.filter.as_ref().map_or("", |filter| filter.text.as_str());
+        let shown: Vec<_> = if needle.is_empty() {
+            let kept = self.all().iter().enumerate().filter(|(_, row)| keep(row));
+            kept.map(|(place, _)| (place, Vec::new())).collect()
+        } else {
+            if self.texts.len() != self.all().len() {
+                self.texts = self.all().iter().map(Row::text).collect();
+            }
+            let fits = super::super::update::fuzzy(needle, &self.texts);
+            fits.into_iter().filter(|(place, _)| self.all().get(*place).is_some_and(&keep)).collect()
+        };
+        self.shown = shown;
+        match self.place() {
+            Some(place) => self.at = place,
+            // A filter that fits nothing takes nothing away: the cursor's row comes back with it.
+            None if self.shown.is_empty() && self.selected().is_some_and(&keep) => {}
+            None if self.shown.is_empty() => self.cursor = None,
+            None => self.go(place.unwrap_or(0)),
+        }
+    }
+
+    /// It is being asked for by this order.
+    pub fn asking(&mut self, id: EffectId) {
+        self.remote = match std::mem::replace(&mut self.remote, Remote::NotAsked) {
+            Remote::Ready { data, .. } | Remote::Failed { last: Some(data), .. } => {
+                Remote::Ready { data, refreshing: Some(id) }
+            }
+            _ => Remote::Loading { id },
+        };
+    }
+
+    /// It could not be had.
+    pub fn fail(&mut self, error: ApiError) {
+        let last = match std::mem::replace(&mut self.remote, Remote::NotAsked) {
+            Remote::Ready { data, .. } => Some(data),
+            Remote::Failed { last, .. } => last,
+            _ => None,
+        };
+        self.remote = Remote::Failed { error, last };
     }
 }

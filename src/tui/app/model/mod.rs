@@ -1,5 +1,6 @@
 //! All that the screen knows. Written by `update` alone, read by the views.
 
+mod asked;
 pub mod chat;
 pub mod dialog;
 pub mod list;
@@ -8,11 +9,16 @@ pub mod task;
 pub mod toast;
 pub mod transcript;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 use uuid::Uuid;
 
+pub(super) use self::asked::Asked;
 pub use self::{
     chat::Chat,
     dialog::Dialog,
@@ -22,11 +28,16 @@ pub use self::{
     toast::{Toast, Toasts},
     transcript::Transcript,
 };
-use super::effect::EffectId;
+use super::effect::{EffectId, Timer};
 use crate::{
     api::ApiError,
-    core::{AccountId, MicroDollars, Profile, RequestId, SandboxId, SandboxInfo, Version, VersionId},
-    tui::{app::action::Action, key::Key, keymap::Keymap, theme::Background},
+    core::{AccountId, ConversationId, MicroDollars, Profile, RequestId, SandboxId, SandboxInfo, Version, VersionId},
+    tui::{
+        app::action::{Action, Context},
+        key::Key,
+        keymap::Keymap,
+        theme::Background,
+    },
 };
 
 /// Everything.
@@ -72,10 +83,26 @@ pub struct Model {
     pub spent_today: Option<MicroDollars>,
     /// Keys of a sequence that isn't complete.
     pub chord: Vec<Key>,
+    /// The sequence has waited long enough to show what could follow.
+    pub chord_waited: bool,
     /// What the next press of the same key does.
     pub armed: Option<Armed>,
     /// The program ends.
     pub ended: bool,
+    /// Orders that will be answered, and what for. An answer to anything else is too old.
+    pub(super) asked: BTreeMap<EffectId, Asked>,
+    /// Timers that are set.
+    pub(super) timers: BTreeSet<Timer>,
+    /// Whose conversation it is.
+    pub(super) conversations: BTreeMap<ConversationId, SandboxId>,
+    /// A turn that was told to stop: it isn't told twice.
+    pub(super) interrupted: Option<RequestId>,
+    /// The person did something, or the first list was there: the focus is theirs.
+    pub(super) settled: bool,
+    /// Since when what was spent today counts.
+    pub(super) spent_since: Option<Timestamp>,
+    /// The first event was taken.
+    pub(super) started: bool,
     pub(super) next_effect: u64,
     pub(super) next_request: u64,
 }
@@ -183,8 +210,16 @@ impl Model {
             history: History::default(),
             spent_today: None,
             chord: Vec::new(),
+            chord_waited: false,
             armed: None,
             ended: false,
+            asked: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            conversations: BTreeMap::new(),
+            interrupted: None,
+            settled: false,
+            spent_since: None,
+            started: false,
             next_effect: 0,
             next_request: 0,
         }
@@ -235,10 +270,51 @@ impl Model {
         self.versions.all().iter().find(|version| version.version == id)
     }
 
-    /// A name for the next order.
-    pub(super) fn effect_id(&mut self) -> EffectId {
+    /// Where keys are looked up.
+    pub fn context(&self) -> Context {
+        match self.dialogs.last() {
+            Some(Dialog::Create(_)) => return Context::Form,
+            Some(Dialog::Question(_)) => return Context::Question,
+            Some(Dialog::Palette(_)) => return Context::Finder,
+            Some(Dialog::Help(reader)) if reader.typing => return Context::Finder,
+            Some(Dialog::Restore(_) | Dialog::Help(_) | Dialog::Toasts(_) | Dialog::Progress { .. }) => {
+                return Context::Reader;
+            }
+            None => {}
+        }
+        match self.focus {
+            _ if self.finding() => Context::Finder,
+            Focus::Sandboxes => Context::Sandboxes,
+            Focus::Versions => Context::Versions,
+            Focus::Transcript => Context::Transcript,
+            Focus::Prompt => Context::Prompt,
+        }
+    }
+
+    /// The line of a filter or of a search has the keys.
+    fn finding(&self) -> bool {
+        match self.focus {
+            Focus::Sandboxes => self.sandboxes.filter.as_ref().is_some_and(|filter| filter.typing),
+            Focus::Versions => self.versions.filter.as_ref().is_some_and(|filter| filter.typing),
+            Focus::Transcript => {
+                let search = self.chat().and_then(|chat| chat.transcript.search.as_ref());
+                search.is_some_and(|search| search.typing)
+            }
+            Focus::Prompt => false,
+        }
+    }
+
+    /// The selected sandbox's turn.
+    pub fn turn(&self) -> Option<RequestId> {
+        self.chat()?.turn
+    }
+
+    /// A name for the next order, which will be answered.
+    pub(super) fn ask(&mut self, what: Asked) -> EffectId {
         self.next_effect += 1;
-        EffectId(self.next_effect)
+        let id = EffectId(self.next_effect);
+        self.asked.insert(id, what);
+        id
     }
 
     /// An id for the next command.

@@ -1,16 +1,102 @@
 //! From an event to the next model and the orders that follow.
 
+mod actions;
+mod answers;
+mod commands;
+mod create;
+mod dialogs;
+mod finder;
+mod focus;
+mod keys;
+mod link;
+mod lists;
+mod mouse;
+mod prompt;
+mod published;
+mod restore;
+mod tasks;
+mod timers;
+mod toasts;
+mod transcript;
+mod typing;
+mod useful;
+
 use jiff::Timestamp;
 
-use super::{Action, Effect, Event, Model};
+pub(super) use self::{finder::fuzzy, useful::useful};
+use super::{
+    Effect, Event, Model, TermEvent,
+    model::{Asked, Chat},
+};
 
 /// Takes an event, which was taken from the queue at `now`.
-pub fn update(model: &mut Model, now: Timestamp, _event: Event) -> Vec<Effect> {
+pub fn update(model: &mut Model, now: Timestamp, event: Event) -> Vec<Effect> {
+    if model.ended {
+        return Vec::new();
+    }
     model.now = now;
-    Vec::new()
+    let mut step = Step { model, effects: Vec::new() };
+    step.begin();
+    step.take(event);
+    step.settle();
+    step.effects
 }
 
-/// What makes sense here and now, the most useful first.
-pub(super) fn useful(_model: &Model) -> Vec<Action> {
-    Vec::new()
+/// One event being taken: the model, and the orders so far.
+struct Step<'a> {
+    model: &'a mut Model,
+    effects: Vec<Effect>,
+}
+
+impl Step<'_> {
+    fn begin(&mut self) {
+        if !std::mem::replace(&mut self.model.started, true) {
+            let id = self.model.ask(Asked::History);
+            self.order(Effect::LoadHistory { id });
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Term(event) => self.terminal(event),
+            Event::Link(event) => self.link(event),
+            Event::Published(published) => self.published(*published),
+            Event::Done { id, outcome } => self.answer(id, *outcome),
+            Event::Elapsed { timer } => self.elapsed(timer),
+        }
+    }
+
+    fn terminal(&mut self, event: TermEvent) {
+        match event {
+            TermEvent::Pressed { key } => self.pressed(key),
+            TermEvent::Pasted { text } => self.pasted(&text),
+            TermEvent::Mouse { what, column, row } => self.mouse(what, column, row),
+            TermEvent::Resized { columns, rows } => self.model.size = super::model::Size { columns, rows },
+            TermEvent::Focused { gained } => self.model.attended = gained,
+            TermEvent::Background { background } => self.model.background = Some(background),
+            TermEvent::Ended => self.quit(),
+        }
+    }
+
+    /// What follows from the state alone, whatever the event was.
+    fn settle(&mut self) {
+        if self.model.ended {
+            return;
+        }
+        if let Some(id) = self.model.sandbox().map(|sandbox| sandbox.sandbox_id.clone()) {
+            self.model.chats.entry(id).or_insert_with(Chat::default);
+        }
+        self.settle_lists();
+        self.settle_transcript();
+        self.settle_timers();
+    }
+
+    fn order(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    fn quit(&mut self) {
+        self.model.ended = true;
+        self.order(Effect::Quit);
+    }
 }

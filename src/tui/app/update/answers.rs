@@ -1,0 +1,82 @@
+//! Answers to orders. What answers no order of ours, or an older one, changes nothing.
+
+use super::{
+    Step,
+    lists::{every, kept},
+};
+use crate::{
+    api::{ApiError, ConversationPage},
+    core::{SandboxId, SandboxInfo, SandboxStatus, item::Level},
+    tui::app::{EffectId, Outcome, model::Asked},
+};
+
+impl Step<'_> {
+    pub(super) fn answer(&mut self, id: EffectId, outcome: Outcome) {
+        let Some(asked) = self.model.asked.remove(&id) else { return };
+        match (asked, outcome) {
+            (Asked::Sandboxes, Outcome::Sandboxes(Ok(sandboxes))) => self.take_sandboxes(sandboxes),
+            (Asked::Sandboxes, Outcome::Sandboxes(Err(error))) => self.model.sandboxes.fail(error),
+            (Asked::Versions, Outcome::Versions(Ok(mut versions))) => {
+                versions.sort_by_key(|version| std::cmp::Reverse(version.version));
+                self.model.versions.set(versions, every);
+            }
+            (Asked::Versions, Outcome::Versions(Err(error))) => self.model.versions.fail(error),
+            (Asked::Commands, Outcome::Commands(Ok(commands))) => self.take_commands(commands),
+            (Asked::Spent, Outcome::Spent(Ok(spent))) => self.model.spent_today = Some(spent),
+            (Asked::Items(sandbox), Outcome::Items(page)) => self.take_page(id, &sandbox, page),
+            (Asked::Search(sandbox), Outcome::Found(found)) => self.take_found(id, &sandbox, found),
+            (Asked::Submit(request) | Asked::Result(request), Outcome::Command(answer)) => {
+                self.take_command(request, answer);
+            }
+            (Asked::Interrupt, Outcome::Command(Err(error))) => {
+                self.model.interrupted = None;
+                self.say_error(&error);
+            }
+            (Asked::Preview(sandbox, version), Outcome::Preview(changes)) => {
+                self.take_preview(id, &sandbox, version, changes);
+            }
+            (Asked::Edit(sandbox), Outcome::Edited(Ok(text))) => self.take_edited(sandbox, &text),
+            (Asked::Edit(_) | Asked::Page | Asked::Copy, Outcome::Edited(Err(text)) | Outcome::Copied(Err(text)))
+            | (Asked::Page, Outcome::Paged(Err(text))) => self.say(Level::Error, &text, ""),
+            (Asked::Copy, Outcome::Copied(Ok(done))) => self.say(Level::Info, done, ""),
+            (Asked::Highlight(sandbox), Outcome::Highlighted(highlighted)) => {
+                if let Some(chat) = self.model.chats.get_mut(&sandbox) {
+                    chat.transcript.take_highlighted(highlighted);
+                }
+            }
+            (Asked::History, Outcome::History(mut prompts)) => {
+                // What was sent meanwhile is newer.
+                let newer = std::mem::take(&mut self.model.history.prompts);
+                prompts.extend(newer);
+                for prompt in prompts {
+                    self.model.history.add(&prompt);
+                }
+            }
+            // Others say nothing that isn't shown elsewhere.
+            _ => {}
+        }
+    }
+
+    fn take_sandboxes(&mut self, mut sandboxes: Vec<SandboxInfo>) {
+        sandboxes.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| a.sandbox_id.cmp(&b.sandbox_id)));
+        if self.model.sandboxes.cursor.is_none() {
+            let runs = sandboxes.iter().find(|sandbox| sandbox.status == SandboxStatus::Running);
+            self.model.sandboxes.cursor = runs.map(|sandbox| sandbox.sandbox_id.clone());
+        }
+        self.model.sandboxes.set(sandboxes, kept(self.model.show_ended));
+        self.start_focus();
+    }
+
+    fn take_page(&mut self, id: EffectId, sandbox: &SandboxId, page: Result<ConversationPage, ApiError>) {
+        let Some(chat) = self.model.chats.get_mut(sandbox) else { return };
+        if let Ok(page) = &page
+            && chat.transcript.loading == Some(id)
+        {
+            chat.info.clone_from(&page.conversation);
+            if let Some(info) = &page.conversation {
+                self.model.conversations.insert(info.conversation, sandbox.clone());
+            }
+        }
+        chat.transcript.take(id, page);
+    }
+}

@@ -1,0 +1,218 @@
+//! What lies over the panes: opening, closing, and moving in it.
+
+use super::{Step, lists::edit_line, tasks::progress_of};
+use crate::{
+    core::{RequestId, item::Level},
+    tui::{
+        app::{
+            action::Action,
+            layout,
+            model::{
+                Asked, Dialog, Remote,
+                dialog::{Question, Reader},
+            },
+            reader,
+        },
+        key::Key,
+    },
+};
+
+/// Dialogs that only one of can be open: a text to read, the palette, or a piece of work.
+#[derive(PartialEq, Eq)]
+enum Kind {
+    Work,
+    Text,
+    Palette,
+}
+
+fn kind(dialog: &Dialog) -> Kind {
+    match dialog {
+        Dialog::Create(_) | Dialog::Question(_) | Dialog::Restore(_) => Kind::Work,
+        Dialog::Help(_) | Dialog::Toasts(_) | Dialog::Progress { .. } => Kind::Text,
+        Dialog::Palette(_) => Kind::Palette,
+    }
+}
+
+impl Step<'_> {
+    /// Opens a dialog in the place of one of its kind, so that a few presses of Esc close all.
+    pub(super) fn open(&mut self, dialog: Dialog) {
+        self.model.dialogs.retain(|open| kind(open) != kind(&dialog));
+        self.model.dialogs.push(dialog);
+        self.forget_previews();
+        self.forget_tasks();
+    }
+
+    pub(super) fn open_progress(&mut self, request: RequestId) {
+        self.open(Dialog::Progress { request, reader: Reader { follow: true, ..Reader::default() } });
+    }
+
+    /// Shows what is being done: the newest command, our own first.
+    pub(super) fn show_progress(&mut self) {
+        let tasks = self.model.tasks.all.iter().filter(|(_, task)| !matches!(task.kind.as_str(), "chat" | "shell"));
+        let newest = tasks.max_by_key(|(request, task)| (task.end.is_none(), task.ours, task.since, **request));
+        match newest.map(|(request, _)| *request) {
+            Some(request) => self.open_progress(request),
+            None => self.say(Level::Info, "Nothing is being done", ""),
+        }
+    }
+
+    /// What is done is no news behind its own dialog.
+    pub(super) fn close_progress(&mut self, request: RequestId) {
+        self.model.dialogs.retain(|dialog| progress_of(dialog) != Some(request));
+        self.forget_tasks();
+    }
+
+    /// Closes the top dialog, or the line in it. Whether there was one.
+    pub(super) fn close_top(&mut self) -> bool {
+        if let Some(Dialog::Help(reader)) = self.model.dialogs.last_mut()
+            && std::mem::take(&mut reader.typing)
+        {
+            reader.filter.clear();
+            return true;
+        }
+        let closed = self.model.dialogs.pop().is_some();
+        self.forget_previews();
+        self.forget_tasks();
+        closed
+    }
+
+    /// A preview that nobody looks at any more needs no answer.
+    fn forget_previews(&mut self) {
+        let shown = self.model.dialogs.iter().filter_map(|dialog| match dialog {
+            Dialog::Restore(open) => match open.changes {
+                Remote::Loading { id } => Some(id),
+                _ => None,
+            },
+            _ => None,
+        });
+        let shown: Vec<_> = shown.collect();
+        self.model.asked.retain(|id, asked| !matches!(asked, Asked::Preview(..)) || shown.contains(id));
+    }
+
+    fn question(&mut self) -> Option<&mut Question> {
+        match self.model.dialogs.last_mut() {
+            Some(Dialog::Question(question)) => Some(question),
+            _ => None,
+        }
+    }
+
+    pub(super) fn act_in_question(&mut self, action: Action) {
+        let Some(question) = self.question() else { return };
+        let last = question.choices.len().saturating_sub(1);
+        match action {
+            Action::Up => question.cursor = question.cursor.saturating_sub(1),
+            Action::Down => question.cursor = (question.cursor + 1).min(last),
+            Action::Accept => {
+                let place = question.cursor;
+                self.choose_at(place);
+            }
+            // The first is the safe one, the second does what was asked for.
+            Action::No => self.choose_at(0),
+            Action::Yes => self.choose_at(1),
+            other => self.act_over_dialog(other),
+        }
+    }
+
+    fn choose_at(&mut self, place: usize) {
+        let Some(choice) = self.question().and_then(|question| question.choices.get(place).cloned()) else { return };
+        self.close_top();
+        self.choose(choice.then);
+    }
+
+    /// A choice's letter. Whether it was one.
+    pub(super) fn chose(&mut self, key: Key) -> bool {
+        let Some(c) = key.typed() else { return false };
+        let place = self.question().and_then(|question| question.choices.iter().position(|choice| choice.key == c));
+        if let Some(place) = place {
+            self.choose_at(place);
+        }
+        place.is_some()
+    }
+
+    fn reader(&mut self) -> Option<&mut Reader> {
+        match self.model.dialogs.last_mut()? {
+            Dialog::Restore(open) => Some(&mut open.reader),
+            Dialog::Help(reader) | Dialog::Toasts(reader) | Dialog::Progress { reader, .. } => Some(reader),
+            Dialog::Create(_) | Dialog::Question(_) | Dialog::Palette(_) => None,
+        }
+    }
+
+    pub(super) fn act_in_reader(&mut self, action: Action) {
+        let Some(dialog) = self.model.dialogs.last() else { return };
+        let height = usize::from(layout::reader_rows(self.model, dialog).height).max(1);
+        let page = isize::try_from(height).unwrap_or(1);
+        let rows = match action {
+            Action::Up => -1,
+            Action::Down => 1,
+            Action::HalfPageUp => -(page / 2).max(1),
+            Action::HalfPageDown => (page / 2).max(1),
+            Action::PageUp => -page,
+            Action::PageDown => page,
+            Action::Top => isize::MIN,
+            Action::Bottom => isize::MAX,
+            Action::Accept => return self.accept_reader(),
+            Action::NextField | Action::PreviousField => {
+                if let Some(Dialog::Restore(open)) = self.model.dialogs.last_mut() {
+                    open.confirmed = !open.confirmed;
+                }
+                return;
+            }
+            Action::Filter => {
+                if let Some(Dialog::Help(reader)) = self.model.dialogs.last_mut() {
+                    reader.typing = true;
+                }
+                return;
+            }
+            other => return self.act_over_dialog(other),
+        };
+        self.scroll_reader(rows);
+    }
+
+    pub(super) fn scroll_reader(&mut self, rows: isize) {
+        let Some(dialog) = self.model.dialogs.last() else { return };
+        let height = usize::from(layout::reader_rows(self.model, dialog).height);
+        let last = reader::len(self.model, dialog).saturating_sub(height);
+        let Some(reader) = self.reader() else { return };
+        let top = if reader.follow { last } else { reader.top };
+        reader.top = top.saturating_add_signed(rows).min(last);
+        reader.follow = rows > 0 && reader.top == last;
+    }
+
+    fn accept_reader(&mut self) {
+        match self.model.dialogs.last() {
+            Some(Dialog::Restore(_)) => self.accept_restore(),
+            Some(_) => drop(self.close_top()),
+            None => {}
+        }
+    }
+
+    pub(super) fn type_in_help(&mut self, key: Key) {
+        if let Some(Dialog::Help(reader)) = self.model.dialogs.last_mut()
+            && edit_line(&mut reader.filter, key)
+        {
+            reader.top = 0;
+        }
+    }
+
+    /// In help's filter: moves scroll what fits, Enter leaves the line.
+    pub(super) fn act_in_help_filter(&mut self, action: Action) {
+        match action {
+            Action::Accept => {
+                if let Some(Dialog::Help(reader)) = self.model.dialogs.last_mut() {
+                    reader.typing = false;
+                }
+            }
+            other => self.act_in_reader(other),
+        }
+    }
+
+    /// The wheel over an open dialog.
+    pub(super) fn wheel_dialog(&mut self, down: bool) {
+        let key = if down { Action::Down } else { Action::Up };
+        match self.model.dialogs.last() {
+            Some(Dialog::Palette(_)) => self.act_in_finder(key),
+            Some(_) => self.scroll_reader(if down { 3 } else { -3 }),
+            None => {}
+        }
+    }
+}

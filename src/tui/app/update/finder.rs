@@ -1,0 +1,150 @@
+//! Finding by a few letters: filters, the search's line, the palette.
+
+use frizbee::{Config, Matcher};
+
+use super::{Step, lists::edit_line};
+use crate::tui::{
+    app::{
+        action::Action,
+        model::{Dialog, Focus, dialog::Palette},
+    },
+    key::Key,
+};
+
+/// Texts that fit, best first, by their places, each with the places (in characters) that fit. All words must fit.
+pub(in crate::tui::app) fn fuzzy<S: AsRef<str>>(needle: &str, texts: &[S]) -> Vec<(usize, Vec<usize>)> {
+    let words: Vec<_> = needle.split_whitespace().map(frizbee::Pattern::from).collect();
+    let mut matcher = Matcher::from_patterns(&words, &Config::default());
+    let found = matcher.match_list_indices(texts).into_iter();
+    let found = found.filter_map(|found| {
+        let place = usize::try_from(found.index).ok()?;
+        let text = texts.get(place)?.as_ref();
+        Some((place, in_characters(text, &found.indices)))
+    });
+    found.collect()
+}
+
+/// Places in bytes, from the last one, as places in characters, from the first one.
+fn in_characters(text: &str, bytes: &[u32]) -> Vec<usize> {
+    let mut bytes: Vec<usize> = bytes.iter().filter_map(|at| usize::try_from(*at).ok()).collect();
+    bytes.sort_unstable();
+    let fits = |at: usize| bytes.binary_search(&at).is_ok();
+    text.char_indices().enumerate().filter(|(_, (at, _))| fits(*at)).map(|(place, _)| place).collect()
+}
+
+impl Step<'_> {
+    pub(super) fn act_in_finder(&mut self, action: Action) {
+        match self.model.dialogs.last() {
+            Some(Dialog::Palette(_)) => return self.act_in_palette(action),
+            Some(Dialog::Help(_)) => return self.act_in_help_filter(action),
+            _ => {}
+        }
+        match (action, self.model.focus) {
+            (Action::Accept, Focus::Transcript) => self.search(),
+            (Action::Accept, _) => self.end_filter(),
+            (Action::Up | Action::Down | Action::PageUp | Action::PageDown, Focus::Transcript) => {}
+            (Action::Up | Action::Down | Action::PageUp | Action::PageDown, _) => self.act_in_list(action),
+            (other, _) => self.act_anywhere(other),
+        }
+    }
+
+    pub(super) fn type_in_finder(&mut self, key: Key) {
+        match self.model.focus {
+            Focus::Transcript => self.type_in_search(key),
+            _ => self.type_in_filter(key),
+        }
+    }
+
+    /// Closes the focused pane's filter or search. Whether there was one.
+    pub(super) fn close_finders(&mut self) -> bool {
+        self.drop_filter() || (self.model.focus == Focus::Transcript && self.drop_search())
+    }
+
+    pub(super) fn open_palette(&mut self) {
+        let mut palette = Palette::default();
+        self.find_actions(&mut palette);
+        self.open(Dialog::Palette(palette));
+    }
+
+    /// With nothing typed, all actions, the most useful ones first.
+    fn find_actions(&self, palette: &mut Palette) {
+        palette.cursor = 0;
+        let mut all = self.model.useful();
+        all.extend(Action::ALL.iter().filter(|action| palette_has(**action)));
+        let mut actions: Vec<Action> = Vec::new();
+        for action in all {
+            if palette_has(action) && !actions.contains(&action) {
+                actions.push(action);
+            }
+        }
+        palette.found = if palette.text.trim().is_empty() {
+            actions.into_iter().map(|action| (action, Vec::new())).collect()
+        } else {
+            let texts: Vec<_> = actions.iter().map(|action| action.help()).collect();
+            let found = fuzzy(&palette.text, &texts).into_iter();
+            found.filter_map(|(place, fits)| Some((*actions.get(place)?, fits))).collect()
+        };
+    }
+
+    pub(super) fn type_in_palette(&mut self, key: Key) {
+        let Some(Dialog::Palette(palette)) = self.model.dialogs.last() else { return };
+        let mut palette = palette.clone();
+        if edit_line(&mut palette.text, key) {
+            self.find_actions(&mut palette);
+            if let Some(top) = self.model.dialogs.last_mut() {
+                *top = Dialog::Palette(palette);
+            }
+        }
+    }
+
+    fn act_in_palette(&mut self, action: Action) {
+        const PAGE: usize = 10;
+        let Some(Dialog::Palette(palette)) = self.model.dialogs.last_mut() else { return };
+        let last = palette.found.len().saturating_sub(1);
+        match action {
+            Action::Up => palette.cursor = palette.cursor.saturating_sub(1),
+            Action::Down => palette.cursor = (palette.cursor + 1).min(last),
+            Action::PageUp => palette.cursor = palette.cursor.saturating_sub(PAGE),
+            Action::PageDown => palette.cursor = (palette.cursor + PAGE).min(last),
+            Action::Accept => {
+                let chosen = palette.found.get(palette.cursor).map(|(action, _)| *action);
+                self.model.dialogs.pop();
+                match chosen {
+                    Some(action) if self.model.dialogs.is_empty() => self.act(action),
+                    Some(action) => self.act_over_dialog(action),
+                    None => {}
+                }
+            }
+            Action::Palette => {}
+            other => self.act_over_dialog(other),
+        }
+    }
+}
+
+/// Actions that mean something without a key's own place: not moves, and not what only a dialog or a line has.
+fn palette_has(action: Action) -> bool {
+    !matches!(
+        action,
+        Action::Palette
+            | Action::Back
+            | Action::Up
+            | Action::Down
+            | Action::HalfPageUp
+            | Action::HalfPageDown
+            | Action::PageUp
+            | Action::PageDown
+            | Action::Top
+            | Action::Bottom
+            | Action::Open
+            | Action::NewLine
+            | Action::OlderPrompt
+            | Action::NewerPrompt
+            | Action::Undo
+            | Action::Redo
+            | Action::NextField
+            | Action::PreviousField
+            | Action::Accept
+            | Action::Yes
+            | Action::No
+    )
+}

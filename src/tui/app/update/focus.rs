@@ -1,0 +1,50 @@
+//! Which pane has the keys, and what a second press does.
+
+use super::Step;
+use crate::{
+    core::{RequestId, SandboxStatus},
+    tui::app::{
+        Effect,
+        model::{ARMED, Armed, ArmedFor, Asked, Focus},
+    },
+};
+
+/// In the order of Tab.
+const PANES: [Focus; 4] = [Focus::Sandboxes, Focus::Versions, Focus::Transcript, Focus::Prompt];
+
+impl Step<'_> {
+    pub(super) fn focus(&mut self, focus: Focus) {
+        self.model.focus = focus;
+    }
+
+    pub(super) fn next_pane(&mut self, forward: bool) {
+        let at = PANES.iter().position(|pane| *pane == self.model.focus).unwrap_or(0);
+        let next = (at + if forward { 1 } else { PANES.len() - 1 }) % PANES.len();
+        if let Some(pane) = PANES.get(next) {
+            self.focus(*pane);
+        }
+    }
+
+    /// The first list is there: who comes back to a running sandbox wants to talk to it.
+    pub(super) fn start_focus(&mut self) {
+        if !std::mem::replace(&mut self.model.settled, true) && self.runs() {
+            self.focus(Focus::Prompt);
+        }
+    }
+
+    /// The selected sandbox runs.
+    pub(super) fn runs(&self) -> bool {
+        self.model.sandbox().is_some_and(|sandbox| sandbox.status == SandboxStatus::Running)
+    }
+
+    pub(super) fn arm(&mut self, what: ArmedFor) {
+        let until = self.model.now.saturating_add(ARMED).unwrap_or(self.model.now);
+        self.model.armed = Some(Armed { what, until });
+    }
+
+    pub(super) fn interrupt_turn(&mut self, request: RequestId) {
+        self.model.interrupted = Some(request);
+        let id = self.model.ask(Asked::Interrupt);
+        self.order(Effect::Interrupt { id, request });
+    }
+}

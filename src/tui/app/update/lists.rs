@@ -1,0 +1,192 @@
+//! The two lists: moving, filtering, opening.
+
+use super::Step;
+use crate::{
+    core::{SandboxId, SandboxInfo, SandboxStatus, Version},
+    tui::{
+        app::{
+            action::Action,
+            layout,
+            model::{
+                Focus,
+                list::{Filter, Listing},
+            },
+        },
+        key::{Code, Key},
+    },
+};
+
+/// A sandbox that has ended.
+pub(super) fn ended(sandbox: &SandboxInfo) -> bool {
+    matches!(sandbox.status, SandboxStatus::Terminated | SandboxStatus::Error)
+}
+
+/// Whether a sandbox is in the list.
+pub(super) fn kept(show_ended: bool) -> impl Fn(&SandboxInfo) -> bool + Copy {
+    move |sandbox| show_ended || !ended(sandbox)
+}
+
+/// All versions are in their list.
+pub(super) fn every(_: &Version) -> bool {
+    true
+}
+
+/// The list that has the focus, with something done to it that is the same for both.
+macro_rules! focused {
+    ($self:ident, $list:ident => $body:expr) => {
+        match $self.model.focus {
+            Focus::Versions => {
+                let $list = &mut $self.model.versions;
+                $body
+            }
+            _ => {
+                let $list = &mut $self.model.sandboxes;
+                $body
+            }
+        }
+    };
+}
+
+impl Step<'_> {
+    pub(super) fn act_in_list(&mut self, action: Action) {
+        let page = isize::try_from(self.list_height().max(1)).unwrap_or(1);
+        let rows = match action {
+            Action::Up => -1,
+            Action::Down => 1,
+            Action::HalfPageUp => -(page / 2).max(1),
+            Action::HalfPageDown => (page / 2).max(1),
+            Action::PageUp => -page,
+            Action::PageDown => page,
+            Action::Top => isize::MIN,
+            Action::Bottom => isize::MAX,
+            Action::Open => return self.open_selected(),
+            Action::Filter => return self.begin_filter(),
+            other => return self.act_anywhere(other),
+        };
+        self.move_in_list(rows);
+    }
+
+    pub(super) fn move_in_list(&mut self, rows: isize) {
+        focused!(self, list => list.step(rows));
+    }
+
+    fn open_selected(&mut self) {
+        match self.model.focus {
+            Focus::Versions => self.restore_selected(),
+            _ if self.model.sandbox().is_none() => self.open_create(""),
+            _ if self.runs() => self.focus(Focus::Prompt),
+            _ => self.focus(Focus::Transcript),
+        }
+    }
+
+    pub(super) fn begin_filter(&mut self) {
+        if !matches!(self.model.focus, Focus::Sandboxes | Focus::Versions) {
+            self.focus(Focus::Sandboxes);
+        }
+        focused!(self, list => list.filter.get_or_insert_with(Filter::default).typing = true);
+    }
+
+    /// A key in a filter's line.
+    pub(super) fn type_in_filter(&mut self, key: Key) {
+        let changed = focused!(self, list => {
+            list.filter.as_mut().is_some_and(|filter| edit_line(&mut filter.text, key))
+        });
+        if changed {
+            self.refilter();
+        }
+    }
+
+    /// The filter holds, and the list has the keys again; an empty one is none.
+    pub(super) fn end_filter(&mut self) {
+        focused!(self, list => match &mut list.filter {
+            Some(filter) if !filter.text.is_empty() => filter.typing = false,
+            filter => *filter = None,
+        });
+    }
+
+    /// Takes the focused list's filter away. Whether there was one.
+    pub(super) fn drop_filter(&mut self) -> bool {
+        if !matches!(self.model.focus, Focus::Sandboxes | Focus::Versions) {
+            return false;
+        }
+        let had = focused!(self, list => list.filter.take().is_some());
+        if had {
+            self.reshow();
+        }
+        had
+    }
+
+    fn reshow(&mut self) {
+        let kept = kept(self.model.show_ended);
+        match self.model.focus {
+            Focus::Versions => self.model.versions.show(every),
+            _ => self.model.sandboxes.show(kept),
+        }
+    }
+
+    /// What was typed changed: the best row has the cursor.
+    fn refilter(&mut self) {
+        self.reshow();
+        focused!(self, list => best(list));
+    }
+
+    pub(super) fn toggle_ended(&mut self) {
+        self.model.show_ended = !self.model.show_ended;
+        self.model.sandboxes.show(kept(self.model.show_ended));
+    }
+
+    /// Puts the cursor on a sandbox, and takes away what would hide it.
+    pub(super) fn select(&mut self, id: &SandboxId) {
+        let Some(sandbox) = self.model.sandbox_by_id(id) else { return };
+        self.model.show_ended |= ended(sandbox);
+        self.model.sandboxes.filter = None;
+        self.model.sandboxes.cursor = Some(id.clone());
+        self.model.sandboxes.show(kept(self.model.show_ended));
+    }
+
+    /// Scrolls both lists to their cursors.
+    pub(super) fn settle_lists(&mut self) {
+        let areas = layout::areas(self.model);
+        let (sandboxes, versions) = (layout::list_rows(areas.sandboxes), layout::list_rows(areas.versions));
+        self.model.sandboxes.reveal(usize::from(sandboxes.height));
+        self.model.versions.reveal(usize::from(versions.height));
+    }
+
+    fn list_height(&self) -> usize {
+        let areas = layout::areas(self.model);
+        let area = if self.model.focus == Focus::Versions { areas.versions } else { areas.sandboxes };
+        usize::from(layout::list_rows(area).height)
+    }
+}
+
+fn best<T: crate::tui::app::model::list::Row>(list: &mut Listing<T>) {
+    list.go(0);
+}
+
+/// Edits a line at its end. Whether it changed.
+pub(super) fn edit_line(text: &mut String, key: Key) -> bool {
+    use unicode_segmentation::UnicodeSegmentation;
+    match key.code {
+        Code::Char('u') if key.ctrl => {
+            text.clear();
+            true
+        }
+        Code::Char('w') if key.ctrl => {
+            let kept = text.trim_end().rfind(' ').map_or(0, |at| at + 1);
+            text.truncate(kept);
+            true
+        }
+        Code::Backspace => {
+            let last = text.grapheme_indices(true).next_back().map(|(at, _)| at);
+            text.truncate(last.unwrap_or(0));
+            last.is_some()
+        }
+        _ => match key.typed() {
+            Some(c) => {
+                text.push(c);
+                true
+            }
+            None => false,
+        },
+    }
+}

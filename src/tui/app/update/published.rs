@@ -1,0 +1,122 @@
+//! What the server's event stream brings.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Step,
+    lists::{every, kept},
+};
+use crate::{
+    api::{EventBody, Live, OpenBlock, PlacedItem, Published},
+    core::{ConversationId, SandboxId, SandboxInfo, Version},
+};
+
+impl Step<'_> {
+    pub(super) fn published(&mut self, published: Published) {
+        match published {
+            Published::Event(event) => match event.body {
+                EventBody::Sandbox { sandbox } => self.upsert(sandbox),
+                EventBody::Version { version } => self.insert(version),
+                EventBody::Command { request_id, command, state, sandbox } => {
+                    self.command_went_on(request_id, command, state, sandbox, event.at);
+                }
+                // Items come beside them, folded.
+                EventBody::Line { .. } => {}
+            },
+            Published::Live(live) => self.live(live),
+        }
+    }
+
+    fn live(&mut self, live: Live) {
+        match live {
+            Live::Progress(progress) => self.progress(&progress),
+            Live::Items { items } => self.take_items(items),
+            Live::Delta { conversation, item, block, from, text } => {
+                if let Some(sandbox) = self.owner(conversation)
+                    && let Some(chat) = self.model.chats.get_mut(&sandbox)
+                {
+                    chat.transcript.take_delta(OpenBlock { conversation, item, block, text }, from);
+                }
+            }
+            Live::Keyframe { open, .. } => self.keyframe(open),
+            Live::Dropped { conversation, items } => {
+                if let Some(sandbox) = self.owner(conversation)
+                    && let Some(chat) = self.model.chats.get_mut(&sandbox)
+                {
+                    chat.transcript.drop_open(&items);
+                }
+            }
+            // An open block ends with its item.
+            Live::Committed { .. } => {}
+        }
+    }
+
+    pub(super) fn upsert(&mut self, sandbox: SandboxInfo) {
+        let kept = kept(self.model.show_ended);
+        let change = |all: &mut Vec<SandboxInfo>| match all.iter_mut().find(|s| s.sandbox_id == sandbox.sandbox_id) {
+            Some(known) => *known = sandbox,
+            None => {
+                let at = all.partition_point(|other| other.created_at > sandbox.created_at);
+                all.insert(at, sandbox);
+            }
+        };
+        self.model.sandboxes.change(change, kept);
+    }
+
+    pub(super) fn insert(&mut self, version: Version) {
+        let change = |all: &mut Vec<Version>| {
+            let at = all.partition_point(|other| other.version > version.version);
+            match all.get_mut(at) {
+                Some(known) if known.version == version.version => *known = version,
+                _ => all.insert(at, version),
+            }
+        };
+        self.model.versions.change(change, every);
+    }
+
+    fn take_items(&mut self, items: Vec<PlacedItem>) {
+        let Some(conversation) = items.first().map(|item| item.conversation) else { return };
+        if let Some(sandbox) = self.owner(conversation)
+            && let Some(chat) = self.model.chats.get_mut(&sandbox)
+        {
+            chat.transcript.take_items(items);
+        }
+    }
+
+    /// Blocks of conversations that aren't in it are no longer open.
+    fn keyframe(&mut self, open: Vec<OpenBlock>) {
+        let mut by_owner: BTreeMap<SandboxId, Vec<OpenBlock>> = BTreeMap::new();
+        for block in open {
+            if let Some(sandbox) = self.owner(block.conversation) {
+                by_owner.entry(sandbox).or_default().push(block);
+            }
+        }
+        for (sandbox, chat) in &mut self.model.chats {
+            chat.transcript.take_keyframe(by_owner.remove(sandbox).unwrap_or_default());
+        }
+    }
+
+    /// Whose conversation it is. One that isn't known yet is of the sandbox with a turn that has no conversation; it
+    /// is asked for, with all that it says of itself.
+    fn owner(&mut self, conversation: ConversationId) -> Option<SandboxId> {
+        if let Some(sandbox) = self.model.conversations.get(&conversation) {
+            return Some(sandbox.clone());
+        }
+        let mut new = self.model.chats.iter().filter(|(_, chat)| {
+            chat.turn.is_some() && chat.info.as_ref().is_none_or(|info| info.conversation != conversation)
+        });
+        let sandbox = new.next().map(|(sandbox, _)| sandbox.clone())?;
+        if new.next().is_some() {
+            // Which of two it is, only their own pages can say.
+            for chat in self.model.chats.values_mut().filter(|chat| chat.turn.is_some()) {
+                chat.transcript.refresh();
+            }
+            return None;
+        }
+        self.model.conversations.insert(conversation, sandbox.clone());
+        if let Some(chat) = self.model.chats.get_mut(&sandbox) {
+            chat.transcript.refresh();
+        }
+        Some(sandbox)
+    }
+}

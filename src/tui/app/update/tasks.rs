@@ -1,0 +1,258 @@
+//! Commands, from being asked for to their end.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use jiff::Timestamp;
+
+use super::Step;
+use crate::{
+    api::{
+        ApiError, Command, CommandAnswer, CommandRequest, CommandState, CommandSummary, ErrorCode,
+        command::{Changes, Saved, Terminated},
+        event::Progress,
+    },
+    core::{Clean, RequestId, SandboxId, SandboxInfo, SandboxStatus, item::Level},
+    tui::app::{
+        Effect,
+        model::{Asked, Dialog, Focus, Link, Task, task::MAX_LOG},
+    },
+};
+
+impl Step<'_> {
+    /// Has a command done. What was typed for it comes back when it fails.
+    pub(super) fn submit(&mut self, command: Command, typed: Option<String>) -> RequestId {
+        let request = self.model.request_id();
+        let id = self.model.ask(Asked::Submit(request));
+        let mut task = new_task(command.kind(), command.sandbox().map(str::to_owned), self.model.now);
+        (task.ours, task.asked, task.typed) = (true, Some(id), typed);
+        self.begin_task(request, task);
+        let (account, profile) = (self.model.place.account.clone(), self.model.place.profile);
+        let request_id = request;
+        self.order(Effect::Submit { id, request: Box::new(CommandRequest { request_id, account, profile, command }) });
+        request
+    }
+
+    fn begin_task(&mut self, request: RequestId, task: Task) {
+        if task.kind == "chat"
+            && let Some(sandbox) = task.sandbox.as_deref().and_then(|named| self.resolve(named))
+        {
+            self.model.chats.entry(sandbox).or_default().turn = Some(request);
+        }
+        self.model.tasks.all.insert(request, task);
+    }
+
+    /// The sandbox that somebody named: by its id, its name (of the newest that has it), or a prefix that fits one.
+    fn resolve(&self, named: &str) -> Option<SandboxId> {
+        let all = self.model.sandboxes.all();
+        let by = |fits: &dyn Fn(&SandboxInfo) -> bool| all.iter().find(|s| fits(s)).map(|s| s.sandbox_id.clone());
+        by(&|s| s.sandbox_id.as_str() == named)
+            .or_else(|| by(&|s| s.name == named && s.status == SandboxStatus::Running))
+            .or_else(|| by(&|s| s.name == named))
+            .or_else(|| by(&|s| s.name.starts_with(named) || s.sandbox_id.as_str().starts_with(named)))
+    }
+
+    /// All commands under way. Ours that aren't among them have ended; others' are of no interest any more.
+    pub(super) fn take_commands(&mut self, commands: Vec<CommandSummary>) {
+        let running: BTreeSet<_> = commands.iter().map(|command| command.request_id).collect();
+        for command in commands {
+            if !self.model.tasks.all.contains_key(&command.request_id) {
+                let task = new_task(&command.kind, command.sandbox, command.created_at);
+                self.begin_task(command.request_id, task);
+            }
+        }
+        let gone = self
+            .model
+            .tasks
+            .all
+            .iter()
+            .filter(|(request, task)| !running.contains(request) && task.end.is_none() && task.asked.is_none());
+        let gone: Vec<_> = gone.map(|(request, _)| *request).collect();
+        for request in gone {
+            self.ended(request);
+        }
+    }
+
+    pub(super) fn command_went_on(
+        &mut self,
+        request: RequestId,
+        kind: String,
+        state: CommandState,
+        sandbox: Option<String>,
+        at: Timestamp,
+    ) {
+        let known = self.model.tasks.all.contains_key(&request);
+        if state.is_final() {
+            if known {
+                self.ended(request);
+            }
+        } else if !known {
+            self.begin_task(request, new_task(&kind, sandbox, at));
+        }
+    }
+
+    /// A command isn't under way any more: what came of ours is asked for.
+    fn ended(&mut self, request: RequestId) {
+        let Some(task) = self.model.tasks.all.get(&request) else { return };
+        if task.end.is_some() {
+            return;
+        }
+        if !task.ours {
+            return self.finish(request, Ok(()));
+        }
+        self.forget(&Asked::Result(request));
+        let id = self.model.ask(Asked::Result(request));
+        if let Some(task) = self.model.tasks.all.get_mut(&request) {
+            task.asked = Some(id);
+        }
+        self.order(Effect::AskCommand { id, request });
+    }
+
+    pub(super) fn take_command(&mut self, request: RequestId, answer: Result<CommandAnswer, ApiError>) {
+        if let Some(task) = self.model.tasks.all.get_mut(&request) {
+            task.asked = None;
+        }
+        match answer {
+            Ok(answer) if answer.state == CommandState::Done => {
+                self.finish(request, Ok(()));
+                self.done(request, &answer);
+            }
+            Ok(answer) if answer.state == CommandState::Failed => {
+                let error = answer.error.unwrap_or_else(|| ApiError::failed(format!("{} failed", answer.kind)));
+                self.finish(request, Err(error));
+            }
+            Ok(_) => {}
+            // Whether the server has it is known when it can be asked again.
+            Err(error) if error.code == ErrorCode::Unavailable && self.model.link != Link::Connected => {}
+            Err(error) => self.finish(request, Err(error)),
+        }
+    }
+
+    fn finish(&mut self, request: RequestId, end: Result<(), ApiError>) {
+        for chat in self.model.chats.values_mut() {
+            chat.turn.take_if(|turn| *turn == request);
+        }
+        self.model.interrupted.take_if(|turn| *turn == request);
+        let Some(task) = self.model.tasks.all.get_mut(&request) else { return };
+        if task.end.is_some() {
+            return;
+        }
+        let (kind, typed, ours) = (task.kind.clone(), task.typed.take(), task.ours);
+        let sandbox = task.sandbox.clone();
+        task.end = Some(end.clone());
+        if let Err(error) = end
+            && ours
+            && error.code != ErrorCode::Interrupted
+        {
+            self.say_error(&error);
+            if let Some(typed) = typed {
+                self.give_back(sandbox.as_deref(), &typed);
+            }
+        }
+        if kind == "chat" {
+            self.ask_spent();
+        }
+        self.forget_tasks();
+    }
+
+    /// Puts what was typed into the prompt again, unless something else stands there.
+    fn give_back(&mut self, sandbox: Option<&str>, typed: &str) {
+        let id = sandbox.and_then(|named| self.resolve(named));
+        let prompt = match id.and_then(|id| self.model.chats.get_mut(&id)) {
+            Some(chat) => &mut chat.prompt,
+            None => &mut self.model.draft,
+        };
+        if prompt.is_empty() {
+            prompt.show(typed);
+        }
+    }
+
+    /// What a result says beside the events that came with it.
+    fn done(&mut self, request: RequestId, answer: &CommandAnswer) {
+        let result = answer.result.clone();
+        match answer.kind.as_str() {
+            "sandbox_create" => {
+                let Ok(sandbox) = serde_json::from_value::<SandboxInfo>(result) else { return };
+                let (id, name) = (sandbox.sandbox_id.clone(), sandbox.name.clone());
+                self.upsert(sandbox);
+                self.close_progress(request);
+                // Somebody who writes elsewhere isn't taken away from it.
+                let busy = self.model.focus == Focus::Prompt && !self.model.prompt().is_empty();
+                if !busy && self.model.dialogs.is_empty() {
+                    self.select(&id);
+                }
+                self.say(Level::Info, &format!("{name} runs"), "");
+            }
+            "version_save" => {
+                let Ok(saved) = serde_json::from_value::<Saved>(result) else { return };
+                let files = saved.version.files;
+                self.insert(saved.version);
+                self.close_progress(request);
+                self.say(Level::Info, &format!("Saved {files} files"), "");
+            }
+            "version_restore" => {
+                let Ok(changes) = serde_json::from_value::<Changes>(result) else { return };
+                let count = changes.added.len() + changes.changed.len() + changes.deleted.len();
+                self.close_progress(request);
+                self.say(Level::Info, &format!("Restored: {count} files changed"), "");
+            }
+            "sandbox_terminate" => {
+                let Ok(ended) = serde_json::from_value::<Terminated>(result) else { return };
+                let said = match &ended.saved {
+                    Some(_) => format!("{} saved and terminated", ended.sandbox.name),
+                    None => format!("{} terminated", ended.sandbox.name),
+                };
+                if let Some(saved) = ended.saved {
+                    self.insert(saved.version);
+                }
+                self.upsert(ended.sandbox);
+                self.close_progress(request);
+                self.say(Level::Info, &said, "");
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn progress(&mut self, progress: &Progress) {
+        let Some(task) = self.model.tasks.all.get_mut(&progress.request_id) else { return };
+        task.step = progress.step.clean_line();
+        task.progress = progress.done.map(|done| (done, progress.total));
+        if task.log.back() != Some(&task.step) {
+            task.log.push_back(task.step.clone());
+            let over = task.log.len().saturating_sub(MAX_LOG);
+            task.log.drain(..over);
+        }
+    }
+
+    /// Ended commands go, but for those that a dialog shows and the last of ours with a log: it may say why.
+    pub(super) fn forget_tasks(&mut self) {
+        let shown: BTreeSet<_> = self.model.dialogs.iter().filter_map(progress_of).collect();
+        let ended = self.model.tasks.all.iter().filter(|(_, task)| task.ours && task.end.is_some());
+        let last = ended.filter(|(_, task)| !task.log.is_empty()).max_by_key(|(_, task)| task.since);
+        let last = last.map(|(request, _)| *request);
+        self.model.tasks.all.retain(|request, task| {
+            task.end.is_none() || task.asked.is_some() || shown.contains(request) || last == Some(*request)
+        });
+    }
+}
+
+pub(super) fn progress_of(dialog: &Dialog) -> Option<RequestId> {
+    match dialog {
+        Dialog::Progress { request, .. } => Some(*request),
+        _ => None,
+    }
+}
+
+fn new_task(kind: &str, sandbox: Option<String>, since: Timestamp) -> Task {
+    Task {
+        kind: kind.to_owned(),
+        sandbox,
+        ours: false,
+        since,
+        step: Clean::default(),
+        progress: None,
+        log: VecDeque::new(),
+        asked: None,
+        end: None,
+        typed: None,
+    }
+}

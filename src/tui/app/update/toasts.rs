@@ -1,0 +1,55 @@
+//! Short messages.
+
+use super::Step;
+use crate::{
+    api::ApiError,
+    core::{
+        item::Level,
+        text::{sanitize, sanitize_line},
+    },
+    tui::app::model::{
+        Toast,
+        toast::{MAX_HISTORY, MAX_SHOWN, SHOWN},
+    },
+};
+
+impl Step<'_> {
+    /// Says something; text and hint may come from outside.
+    pub(super) fn say(&mut self, level: Level, text: &str, hint: &str) {
+        let toast = Toast { level, text: sanitize(text), hint: sanitize_line(hint), at: self.model.now };
+        let toasts = &mut self.model.toasts;
+        // Said again at once, it only stands longer.
+        toasts.shown.retain(|shown| (shown.level, &shown.text) != (level, &toast.text));
+        toasts.shown.push(toast.clone());
+        let over = toasts.shown.len().saturating_sub(MAX_SHOWN);
+        toasts.shown.drain(..over);
+        toasts.history.push_back(toast);
+        let over = toasts.history.len().saturating_sub(MAX_HISTORY);
+        toasts.history.drain(..over);
+    }
+
+    pub(super) fn say_error(&mut self, error: &ApiError) {
+        self.say(Level::Error, &error.message, &error.hint);
+    }
+
+    /// Takes away what has stood long enough; errors stand until a key.
+    pub(super) fn expire_toasts(&mut self) {
+        let now = self.model.now;
+        self.model.toasts.shown.retain(|toast| toast.level == Level::Error || now < ends(toast));
+    }
+
+    pub(super) fn dismiss_errors(&mut self) {
+        self.model.toasts.shown.retain(|toast| toast.level != Level::Error);
+    }
+
+    /// Errors that could be read are gone at the next key; one that came while somebody typed is not.
+    pub(super) fn forget_old_errors(&mut self) {
+        let now = self.model.now;
+        self.model.toasts.shown.retain(|toast| toast.level != Level::Error || now < ends(toast));
+    }
+}
+
+/// When a message has stood long enough.
+pub(super) fn ends(toast: &Toast) -> jiff::Timestamp {
+    toast.at.saturating_add(SHOWN).unwrap_or(toast.at)
+}
