@@ -19,10 +19,10 @@ mod reading;
 #[allow(dead_code, reason = "shared with the road's tests")]
 #[path = "../support/scripted_api.rs"]
 mod scripted_api;
+mod shell;
 #[allow(dead_code, reason = "the kills use the rest")]
 #[path = "../support/stops.rs"]
 mod stops;
-mod shell;
 mod take_up;
 
 use std::{
