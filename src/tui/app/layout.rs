@@ -123,7 +123,8 @@ pub fn list_rows(list: Rect) -> Rect {
 /// A dialog with its frame: as high as what is in it, when there is room.
 pub fn dialog(model: &Model, dialog: &Dialog) -> Rect {
     let Size { columns, rows } = model.size;
-    let width = DIALOG.min(columns.saturating_sub(2));
+    // A few columns of a pane on both sides say nothing: then the dialog has them too.
+    let width = if columns < DIALOG + 8 { columns } else { DIALOG };
     let inner = match dialog {
         // Three fields of a row, the commands, what is wrong, a blank and the keys.
         Dialog::Create(form) => 3 + COMMANDS + form.problems.len() + 2,
