@@ -319,7 +319,15 @@ fn kinds(text: &str) -> Vec<Item> {
     ];
     let tool = |state, diff| {
         let input = json!({"command": text, "other": {"a": text}});
-        ItemBody::Tool(Tool { name: untrusted(), input, state, output: untrusted(), diff, elapsed_ms: Some(1) })
+        ItemBody::Tool(Tool {
+            name: untrusted(),
+            input,
+            state,
+            output: untrusted(),
+            diff,
+            elapsed_ms: Some(1),
+            ..Tool::default()
+        })
     };
     let shell = Tool {
         name: SHELL.into(),
