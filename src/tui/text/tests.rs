@@ -325,8 +325,8 @@ fn kinds(text: &str) -> Vec<Item> {
             state,
             output: untrusted(),
             diff,
-            exit_code: None,
             elapsed_ms: Some(1),
+            ..Tool::default()
         })
     };
     let shell = Tool {

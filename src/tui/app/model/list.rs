@@ -1,6 +1,6 @@
 //! Lists that come from the server, with a selection that stays on its row when the list changes.
 
-use std::fmt::Debug;
+use std::{cmp::Ordering, fmt::Debug};
 
 use super::super::effect::EffectId;
 use crate::{
@@ -35,7 +35,7 @@ pub enum Remote<T> {
 }
 
 /// A row of a list.
-pub trait Row {
+pub trait Row: Clone {
     /// What the selection stays on.
     type Id: Clone + PartialEq + Debug;
 
@@ -44,6 +44,9 @@ pub trait Row {
 
     /// What a filter looks at: clean text.
     fn text(&self) -> String;
+
+    /// The list's order: newest first.
+    fn order(&self, other: &Self) -> Ordering;
 }
 
 impl Row for SandboxInfo {
@@ -56,6 +59,10 @@ impl Row for SandboxInfo {
     fn text(&self) -> String {
         let line = format!("{} {} {} {}", self.name, self.sandbox_id, self.image, self.status);
         crate::core::text::sanitize_line(&line).as_str().to_owned()
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        other.created_at.cmp(&self.created_at).then_with(|| self.sandbox_id.cmp(&other.sandbox_id))
     }
 }
 
@@ -70,6 +77,10 @@ impl Row for Version {
         crate::core::text::sanitize_line(&format!("{} {} {}", self.version, self.created_at, self.note))
             .as_str()
             .to_owned()
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        other.version.cmp(&self.version)
     }
 }
 
@@ -91,6 +102,8 @@ pub struct Listing<T: Row> {
     pub at: usize,
     /// What a filter looks at, row by row; made when it is first needed.
     pub(super) texts: Vec<String>,
+    /// Rows that the event stream brought while the list was being asked for: the answer may be older than they are.
+    fresh: Vec<T>,
 }
 
 /// A filter's line.
@@ -112,6 +125,7 @@ impl<T: Row> Default for Listing<T> {
             top: 0,
             at: 0,
             texts: Vec::new(),
+            fresh: Vec::new(),
         }
     }
 }
@@ -174,17 +188,24 @@ impl<T: Row> Listing<T> {
         self.top = self.top.min(place).max((place + 1).saturating_sub(height.max(1))).min(last.max(place.min(last)));
     }
 
-    /// Takes new rows, or rows that changed.
-    pub fn set(&mut self, rows: Vec<T>, keep: impl Fn(&T) -> bool) {
+    /// Takes what was asked for, in the order of [`Row::order`].
+    pub fn set(&mut self, mut rows: Vec<T>, keep: impl Fn(&T) -> bool) {
+        rows.sort_by(Row::order);
+        for row in std::mem::take(&mut self.fresh) {
+            put(&mut rows, row);
+        }
         self.remote = Remote::Ready { data: rows, refreshing: None };
         self.texts.clear();
         self.show(keep);
     }
 
-    /// Changes rows that are there; a list that isn't there yet will come with them.
-    pub fn change(&mut self, change: impl FnOnce(&mut Vec<T>), keep: impl Fn(&T) -> bool) {
+    /// Takes a row that is new or changed.
+    pub fn put(&mut self, row: T, keep: impl Fn(&T) -> bool) {
+        if matches!(self.remote, Remote::Loading { .. } | Remote::Ready { refreshing: Some(_), .. }) {
+            self.fresh.push(row.clone());
+        }
         if let Remote::Ready { data, .. } | Remote::Failed { last: Some(data), .. } = &mut self.remote {
-            change(data);
+            put(data, row);
             self.texts.clear();
             self.show(keep);
         }
@@ -217,6 +238,7 @@ impl<T: Row> Listing<T> {
 
     /// It is being asked for by this order.
     pub fn asking(&mut self, id: EffectId) {
+        self.fresh.clear();
         self.remote = match std::mem::replace(&mut self.remote, Remote::NotAsked) {
             Remote::Ready { data, .. } | Remote::Failed { last: Some(data), .. } => {
                 Remote::Ready { data, refreshing: Some(id) }
@@ -233,5 +255,17 @@ impl<T: Row> Listing<T> {
             _ => None,
         };
         self.remote = Remote::Failed { error, last };
+    }
+}
+
+/// Puts a row in the place of its older state, or where it belongs.
+fn put<T: Row>(rows: &mut Vec<T>, row: T) {
+    let id = row.id();
+    match rows.iter_mut().find(|known| known.id() == id) {
+        Some(known) => *known = row,
+        None => {
+            let at = rows.partition_point(|other| other.order(&row) == Ordering::Less);
+            rows.insert(at, row);
+        }
     }
 }

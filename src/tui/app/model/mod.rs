@@ -93,6 +93,8 @@ pub struct Model {
     pub(super) asked: BTreeMap<EffectId, Asked>,
     /// Timers that are set.
     pub(super) timers: BTreeSet<Timer>,
+    /// Commands that the event stream told of since they were asked for: the answer may be older than that.
+    pub(super) told: BTreeSet<RequestId>,
     /// Whose conversation it is.
     pub(super) conversations: BTreeMap<ConversationId, SandboxId>,
     /// A turn that was told to stop: it isn't told twice.
@@ -215,6 +217,7 @@ impl Model {
             ended: false,
             asked: BTreeMap::new(),
             timers: BTreeSet::new(),
+            told: BTreeSet::new(),
             conversations: BTreeMap::new(),
             interrupted: None,
             settled: false,

@@ -16,10 +16,7 @@ impl Step<'_> {
         match (asked, outcome) {
             (Asked::Sandboxes, Outcome::Sandboxes(Ok(sandboxes))) => self.take_sandboxes(sandboxes),
             (Asked::Sandboxes, Outcome::Sandboxes(Err(error))) => self.model.sandboxes.fail(error),
-            (Asked::Versions, Outcome::Versions(Ok(mut versions))) => {
-                versions.sort_by_key(|version| std::cmp::Reverse(version.version));
-                self.model.versions.set(versions, every);
-            }
+            (Asked::Versions, Outcome::Versions(Ok(versions))) => self.model.versions.set(versions, every),
             (Asked::Versions, Outcome::Versions(Err(error))) => self.model.versions.fail(error),
             (Asked::Commands, Outcome::Commands(Ok(commands))) => self.take_commands(commands),
             (Asked::Spent, Outcome::Spent(Ok(spent))) => self.model.spent_today = Some(spent),
@@ -57,11 +54,12 @@ impl Step<'_> {
         }
     }
 
-    fn take_sandboxes(&mut self, mut sandboxes: Vec<SandboxInfo>) {
-        sandboxes.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| a.sandbox_id.cmp(&b.sandbox_id)));
+    /// The first time, the newest one that runs has the cursor.
+    fn take_sandboxes(&mut self, sandboxes: Vec<SandboxInfo>) {
         if self.model.sandboxes.cursor.is_none() {
-            let runs = sandboxes.iter().find(|sandbox| sandbox.status == SandboxStatus::Running);
-            self.model.sandboxes.cursor = runs.map(|sandbox| sandbox.sandbox_id.clone());
+            let running = sandboxes.iter().filter(|sandbox| sandbox.status == SandboxStatus::Running);
+            let newest = running.max_by_key(|sandbox| sandbox.created_at);
+            self.model.sandboxes.cursor = newest.map(|sandbox| sandbox.sandbox_id.clone());
         }
         self.model.sandboxes.set(sandboxes, kept(self.model.show_ended));
         self.start_focus();

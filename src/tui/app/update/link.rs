@@ -37,6 +37,7 @@ impl Step<'_> {
         let id = self.model.ask(Asked::Versions);
         self.model.versions.asking(id);
         self.order(Effect::ListVersions { id });
+        self.model.told.clear();
         let id = self.model.ask(Asked::Commands);
         self.order(Effect::ListCommands { id });
         self.ask_spent();

@@ -15,6 +15,8 @@ mod prompt;
 mod published;
 mod restore;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod toasts;
 mod transcript;
@@ -24,10 +26,7 @@ mod useful;
 use jiff::Timestamp;
 
 pub(super) use self::{finder::fuzzy, useful::useful};
-use super::{
-    Effect, Event, Model, TermEvent,
-    model::{Asked, Chat},
-};
+use super::{Effect, Event, Model, TermEvent, model::Asked};
 
 /// Takes an event, which was taken from the queue at `now`.
 pub fn update(model: &mut Model, now: Timestamp, event: Event) -> Vec<Effect> {
@@ -84,9 +83,11 @@ impl Step<'_> {
             return;
         }
         if let Some(id) = self.model.sandbox().map(|sandbox| sandbox.sandbox_id.clone()) {
-            let draft = &mut self.model.draft;
-            // What was typed before there was a sandbox is for the first one.
-            self.model.chats.entry(id).or_insert_with(|| Chat { prompt: std::mem::take(draft), ..Chat::default() });
+            let chat = self.model.chats.entry(id).or_default();
+            // What was typed while there was no sandbox is for the first one.
+            if chat.prompt.is_empty() && !self.model.draft.is_empty() {
+                chat.prompt = std::mem::take(&mut self.model.draft);
+            }
         }
         self.settle_lists();
         self.settle_transcript();

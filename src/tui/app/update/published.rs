@@ -52,26 +52,11 @@ impl Step<'_> {
     }
 
     pub(super) fn upsert(&mut self, sandbox: SandboxInfo) {
-        let kept = kept(self.model.show_ended);
-        let change = |all: &mut Vec<SandboxInfo>| match all.iter_mut().find(|s| s.sandbox_id == sandbox.sandbox_id) {
-            Some(known) => *known = sandbox,
-            None => {
-                let at = all.partition_point(|other| other.created_at > sandbox.created_at);
-                all.insert(at, sandbox);
-            }
-        };
-        self.model.sandboxes.change(change, kept);
+        self.model.sandboxes.put(sandbox, kept(self.model.show_ended));
     }
 
     pub(super) fn insert(&mut self, version: Version) {
-        let change = |all: &mut Vec<Version>| {
-            let at = all.partition_point(|other| other.version > version.version);
-            match all.get_mut(at) {
-                Some(known) if known.version == version.version => *known = version,
-                _ => all.insert(at, version),
-            }
-        };
-        self.model.versions.change(change, every);
+        self.model.versions.put(version, every);
     }
 
     fn take_items(&mut self, items: Vec<PlacedItem>) {

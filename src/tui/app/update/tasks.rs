@@ -63,9 +63,10 @@ impl Step<'_> {
 
     /// All commands under way. Ours that aren't among them have ended; others' are of no interest any more.
     pub(super) fn take_commands(&mut self, commands: Vec<CommandSummary>) {
-        let running: BTreeSet<_> = commands.iter().map(|command| command.request_id).collect();
+        let told = std::mem::take(&mut self.model.told);
+        let running: BTreeSet<_> = commands.iter().map(|command| command.request_id).chain(told.clone()).collect();
         for command in commands {
-            if !self.model.tasks.all.contains_key(&command.request_id) {
+            if !told.contains(&command.request_id) && !self.model.tasks.all.contains_key(&command.request_id) {
                 let task = new_task(&command.kind, command.sandbox, command.created_at);
                 self.begin_task(command.request_id, task);
             }
@@ -91,6 +92,9 @@ impl Step<'_> {
         at: Timestamp,
     ) {
         let known = self.model.tasks.all.contains_key(&request);
+        if self.model.asked.values().any(|asked| *asked == Asked::Commands) {
+            self.model.told.insert(request);
+        }
         if state.is_final() {
             if known {
                 self.ended(request);
@@ -186,7 +190,8 @@ impl Step<'_> {
                 self.upsert(sandbox);
                 self.close_progress(request);
                 // Somebody who writes elsewhere isn't taken away from it.
-                let busy = self.model.focus == Focus::Prompt && !self.model.prompt().is_empty();
+                let writes = self.model.focus == Focus::Prompt && !self.model.prompt().is_empty();
+                let busy = writes && self.model.sandbox().is_some();
                 if !busy && self.model.dialogs.is_empty() {
                     self.select(&id);
                 }

@@ -51,10 +51,10 @@ impl Step<'_> {
             (Timer::Minute, minute),
             (Timer::Second, second),
         ];
+        // One that is set is left alone: when it comes too early, since what it waits for was put off, it is set anew.
         for (timer, after) in wanted {
             match after {
                 Some(after) if self.model.timers.insert(timer) => self.order(Effect::SetTimer { timer, after }),
-                // Armed again while it is armed: the time counts from the last press.
                 None if self.model.timers.remove(&timer) => self.order(Effect::StopTimer { timer }),
                 _ => {}
             }

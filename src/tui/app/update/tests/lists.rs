@@ -1,0 +1,185 @@
+//! Lists, focus, dialogs, timers.
+
+use std::time::Instant;
+
+use super::*;
+use crate::tui::app::{
+    action::{Action, Context},
+    event::Mouse,
+    layout,
+    model::{Dialog, Focus, Remote},
+};
+
+#[test]
+fn a_connection_asks_for_all_that_is_shown() {
+    let mut screen = Screen::new();
+    let effects = screen.connect();
+    let names: Vec<_> = effects.iter().map(|effect| format!("{effect:?}")).collect();
+    for wanted in ["LoadHistory", "ListSandboxes", "ListVersions", "ListCommands", "SumUsage"] {
+        assert_eq!(names.iter().filter(|name| name.starts_with(wanted)).count(), 1, "{wanted} in {names:?}");
+    }
+}
+
+#[rstest::rstest]
+#[case(SandboxStatus::Running, Focus::Prompt)]
+#[case(SandboxStatus::Pending, Focus::Sandboxes)]
+#[case(SandboxStatus::Terminated, Focus::Sandboxes)]
+fn who_comes_back_to_a_running_sandbox_can_talk_to_it(#[case] status: SandboxStatus, #[case] focus: Focus) {
+    assert_eq!(Screen::with(vec![sandbox(1, status)]).model.focus, focus);
+}
+
+#[test]
+fn a_focus_that_was_chosen_before_the_list_came_stays() {
+    let mut screen = Screen::new();
+    let effects = screen.connect();
+    screen.press("j");
+    screen.answer_lists(&effects, vec![sandbox(1, SandboxStatus::Running)]);
+    assert_eq!(screen.model.focus, Focus::Sandboxes);
+}
+
+#[test]
+fn the_cursor_stays_on_its_row_when_the_list_comes_again() {
+    let mut screen = Screen::running();
+    screen.press("ctrl-x 1 j");
+    assert_eq!(screen.model.sandbox().unwrap().name, "heron-2");
+    let effects = screen.connect();
+    let mut more: Vec<_> = (0..5).map(|n| sandbox(n, SandboxStatus::Running)).collect();
+    more.reverse();
+    screen.answer_lists(&effects, more);
+    assert_eq!(screen.model.sandbox().unwrap().name, "heron-2");
+    assert_eq!(screen.model.sandboxes.place(), Some(2));
+}
+
+#[test]
+fn what_the_stream_says_while_a_list_is_asked_for_is_newer_than_the_list() {
+    let mut screen = Screen::new();
+    let effects = screen.connect();
+    screen.stored(EventBody::Sandbox { sandbox: sandbox(1, SandboxStatus::Running) });
+    screen.answer_lists(&effects, vec![sandbox(1, SandboxStatus::Pending)]);
+    assert_eq!(screen.model.sandboxes.all()[0].status, SandboxStatus::Running);
+}
+
+#[test]
+fn a_sandbox_that_ends_leaves_the_list_and_its_neighbour_has_the_cursor() {
+    let mut screen = Screen::running();
+    screen.stored(EventBody::Sandbox { sandbox: sandbox(1, SandboxStatus::Terminated) });
+    assert_eq!(screen.model.sandbox().unwrap().name, "heron-2");
+    screen.press("ctrl-x 1 e");
+    assert_eq!(screen.model.sandboxes.shown.len(), 2);
+}
+
+#[test]
+fn a_filter_shows_the_best_first_and_esc_takes_it_away() {
+    let mut screen = Screen::with((1..30).map(|n| sandbox(n, SandboxStatus::Running)).collect());
+    screen.press("ctrl-x 1 /");
+    assert_eq!(screen.model.context(), Context::Finder);
+    screen.write("heron-21");
+    assert_eq!(screen.model.sandbox().unwrap().name, "heron-21");
+    let (_, fits) = screen.model.sandboxes.rows().next().unwrap();
+    assert_eq!(fits, [0, 1, 2, 3, 4, 5, 6, 7]);
+    screen.write("nothing like it");
+    assert_eq!(screen.model.sandboxes.shown.len(), 0);
+    screen.press("esc");
+    assert_eq!(screen.model.sandboxes.shown.len(), 29);
+    assert_eq!(screen.model.sandbox().unwrap().name, "heron-21");
+}
+
+#[test]
+fn places_that_fit_are_counted_in_characters() {
+    assert_eq!(crate::tui::app::update::fuzzy("ab", &["é日ab"]), [(0, vec![2, 3])]);
+}
+
+#[rstest::rstest]
+#[case("tab", Focus::Versions)]
+#[case("tab tab", Focus::Transcript)]
+#[case("shift-tab", Focus::Prompt)]
+#[case("i", Focus::Prompt)]
+#[case("enter", Focus::Prompt)]
+#[case("ctrl-x 2", Focus::Versions)]
+#[case("ctrl-x 3 i esc", Focus::Sandboxes)]
+#[case("ctrl-x esc", Focus::Sandboxes)]
+#[case("ctrl-x z", Focus::Sandboxes)]
+fn keys_move_the_focus(#[case] keys: &str, #[case] focus: Focus) {
+    let mut screen = Screen::running();
+    screen.press("ctrl-x 1");
+    screen.press(keys);
+    assert_eq!(screen.model.focus, focus);
+    assert!(screen.model.chord.is_empty());
+}
+
+#[test]
+fn the_palette_finds_an_action_and_does_it() {
+    let mut screen = Screen::running();
+    screen.press("ctrl-x ctrl-x");
+    screen.write("show earlier");
+    screen.press("enter");
+    assert!(matches!(screen.model.dialogs.as_slice(), [Dialog::Toasts(_)]), "{:?}", screen.model.dialogs);
+}
+
+#[test]
+fn a_version_is_restored_only_when_what_it_changes_was_seen_and_accepted() {
+    let mut screen = Screen::running();
+    let effects = screen.press("ctrl-x 2 enter");
+    let [Effect::Preview { id, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(screen.press("tab enter"), []);
+    screen.press("tab");
+    let gone = crate::api::command::PathSize { path: "a".into(), size: 1 };
+    let changes = crate::api::command::Changes { deleted: vec![gone], ..Default::default() };
+    screen.done(*id, Outcome::Preview(Ok(changes)));
+    let Some(Dialog::Restore(open)) = screen.model.dialogs.last() else { panic!() };
+    assert!(matches!(open.changes, Remote::Ready { .. }) && !open.confirmed);
+    let effects = screen.press("tab enter");
+    assert!(submitted(&effects).is_some(), "{effects:?}");
+}
+
+#[test]
+fn enter_on_a_fresh_preview_or_question_changes_nothing() {
+    let mut screen = Screen::running();
+    screen.press("ctrl-x t");
+    assert_eq!(screen.press("enter"), []);
+    assert!(screen.model.dialogs.is_empty());
+    screen.press("ctrl-x r");
+    assert_eq!(screen.press("enter"), []);
+    assert!(screen.model.dialogs.is_empty());
+}
+
+#[test]
+fn a_click_goes_where_it_points() {
+    let mut screen = Screen::running();
+    let rows = layout::list_rows(layout::areas(&screen.model).sandboxes);
+    let (column, row) = (rows.x + 2, rows.y + 1);
+    screen.take(Event::Term(TermEvent::Mouse { what: Mouse::Click, column, row }));
+    assert_eq!(screen.model.focus, Focus::Sandboxes);
+    assert_eq!(screen.model.sandbox().unwrap().name, "heron-2");
+}
+
+#[test]
+fn an_idle_screen_waits_for_nothing_but_the_minute_and_without_eyes_not_for_that() {
+    let mut screen = Screen::running();
+    assert_eq!(screen.model.timers.iter().copied().collect::<Vec<_>>(), [Timer::Minute]);
+    let effects = screen.take(Event::Term(TermEvent::Focused { gained: false }));
+    assert!(effects.contains(&Effect::StopTimer { timer: Timer::Minute }));
+    assert!(screen.model.timers.is_empty());
+}
+
+#[test]
+fn ten_thousand_rows_cost_a_key_nothing() {
+    let mut screen = Screen::with((1..10_000).map(|n| sandbox(n, SandboxStatus::Running)).collect());
+    screen.press("ctrl-x 1 G");
+    assert_eq!(screen.model.sandbox().unwrap().name, "heron-9999");
+    let begin = Instant::now();
+    for _ in 0..100 {
+        screen.press("k");
+    }
+    // A debug build on a busy machine; walking all rows for each key takes longer by far.
+    assert!(begin.elapsed().as_millis() < 2_000, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn every_useful_action_has_a_key_here() {
+    let screen = Screen::running();
+    for action in screen.model.useful() {
+        assert!(!screen.model.keymap.keys(screen.model.context(), action).is_empty(), "{}", action.name());
+    }
+    assert!(screen.model.useful().contains(&Action::Send));
+}

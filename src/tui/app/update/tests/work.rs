@@ -1,0 +1,125 @@
+//! Creating, saving, terminating.
+
+use super::*;
+use crate::{
+    api::{Command, event::Progress},
+    tui::app::model::{Dialog, dialog::Field},
+};
+
+fn create(effects: &[Effect]) -> (Option<String>, crate::core::SandboxConfig) {
+    effects
+        .iter()
+        .find_map(|effect| match effect {
+            Effect::Submit { request, .. } => match &request.command {
+                Command::SandboxCreate { name, config, .. } => Some((name.clone(), config.clone())),
+                _ => None,
+            },
+            _ => None,
+        })
+        .expect("a sandbox was asked for")
+}
+
+#[test]
+fn enter_takes_the_defaults() {
+    let mut screen = Screen::running();
+    let (name, config) = create(&screen.press("ctrl-x n enter"));
+    assert_eq!((name, config.image.base_image.as_str()), (None, ""));
+}
+
+#[test]
+fn a_form_is_filled_field_by_field() {
+    let mut screen = Screen::running();
+    screen.press("ctrl-x n");
+    screen.write("mine");
+    screen.press("tab");
+    screen.write("debian:12");
+    screen.press("tab");
+    screen.write("RUN true");
+    screen.press("alt-enter");
+    screen.write("ENV A=1");
+    screen.press("tab");
+    screen.write("one, two three");
+    let (name, config) = create(&screen.press("enter"));
+    assert_eq!(name.as_deref(), Some("mine"));
+    assert_eq!(config.image.base_image, "debian:12");
+    assert_eq!(config.image.dockerfile_commands, ["RUN true", "ENV A=1"]);
+    assert_eq!(config.secrets, ["one", "two", "three"]);
+}
+
+#[test]
+fn what_is_wrong_is_told_at_its_field_and_nothing_is_lost() {
+    let mut screen = Screen::running();
+    screen.press("ctrl-x n");
+    screen.write("a b");
+    assert_eq!(screen.press("enter"), []);
+    let Some(Dialog::Create(form)) = screen.model.dialogs.last() else { panic!() };
+    assert_eq!((form.field, form.problems.len(), form.name.lines()), (Field::Name, 1, &["a b".to_owned()][..]));
+}
+
+#[test]
+fn a_new_sandbox_shows_its_log_and_is_selected_when_it_runs() {
+    let mut screen = Screen::running();
+    let effects = screen.press("ctrl-x n enter");
+    let request = screen.accept(&effects);
+    for step in ["building", "RUN true", "starting"] {
+        screen.live(Live::Progress(Progress { request_id: request, step: step.into(), done: None, total: None }));
+    }
+    assert_eq!(screen.model.tasks.all[&request].log.len(), 3);
+    screen.press("esc");
+    assert!(screen.model.dialogs.is_empty() && screen.model.tasks.all.contains_key(&request));
+    screen.press("ctrl-x p");
+    assert!(matches!(screen.model.dialogs.as_slice(), [Dialog::Progress { .. }]));
+    let new = sandbox(0, SandboxStatus::Running);
+    screen.finish(request, serde_json::to_value(&new).unwrap(), None);
+    assert_eq!(screen.model.sandbox().unwrap().sandbox_id, new.sandbox_id);
+    assert!(screen.model.dialogs.is_empty());
+}
+
+#[test]
+fn a_failed_build_keeps_its_log_open() {
+    let mut screen = Screen::running();
+    let effects = screen.press("ctrl-x n enter");
+    let request = screen.accept(&effects);
+    screen.live(Live::Progress(Progress { request_id: request, step: "RUN false".into(), done: None, total: None }));
+    screen.finish(request, serde_json::Value::Null, Some(ApiError::failed("RUN false failed")));
+    assert!(matches!(screen.model.dialogs.as_slice(), [Dialog::Progress { .. }]));
+    screen.press("esc");
+    screen.press("ctrl-x p");
+    assert_eq!(screen.model.tasks.all[&request].log.len(), 1);
+}
+
+#[rstest::rstest]
+#[case("enter", None)]
+#[case("esc", None)]
+#[case("k", None)]
+#[case("n", None)]
+#[case("s", Some(true))]
+#[case("down enter", Some(true))]
+#[case("w", Some(false))]
+fn terminating_asks(#[case] keys: &str, #[case] saves: Option<bool>) {
+    let mut screen = Screen::running();
+    screen.press("ctrl-x t");
+    let effects = screen.press(keys);
+    let asked = effects.iter().find_map(|effect| match effect {
+        Effect::Submit { request, .. } => match &request.command {
+            Command::SandboxTerminate { save, .. } => Some(*save),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(asked, saves);
+}
+
+#[test]
+fn errors_stay_until_a_key_and_others_go_by_themselves() {
+    let mut screen = Screen::running();
+    let effects = screen.press("ctrl-x s");
+    let request = screen.accept(&effects);
+    screen.finish(request, serde_json::Value::Null, Some(ApiError::failed("no room")));
+    screen.second += 60;
+    screen.elapse(Timer::Toast);
+    assert_eq!(screen.said(), ["no room"]);
+    screen.press("esc");
+    assert_eq!(screen.said(), Vec::<&str>::new());
+    assert_eq!(screen.model.toasts.history.len(), 1);
+}
