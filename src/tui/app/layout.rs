@@ -23,6 +23,9 @@ pub const GUTTER: u16 = 2;
 /// Columns before the prompt's text: a blank, its mark, a blank.
 pub const PROMPT_MARK: u16 = 3;
 
+/// Lines of a log that a small dialog holds: a command's stages, but not a build's log.
+const SHORT_LOG: usize = 8;
+
 /// Columns of a dialog with prose; wider lines are hard to read.
 const DIALOG: u16 = 76;
 
@@ -134,6 +137,8 @@ pub fn dialog(model: &Model, dialog: &Dialog) -> Rect {
             detail + 1 + question.choices.len()
         }
         Dialog::Palette(palette) => 2 + palette.found.len(),
+        // In two sizes, so that it doesn't grow with each line.
+        Dialog::Progress { .. } if reader::len(model, dialog) <= SHORT_LOG => 3 + SHORT_LOG,
         Dialog::Progress { .. } => usize::from(rows),
         Dialog::Restore(_) | Dialog::Help(_) | Dialog::Toasts(_) => {
             let (above, below) = around(dialog);

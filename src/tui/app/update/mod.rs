@@ -84,7 +84,9 @@ impl Step<'_> {
             return;
         }
         if let Some(id) = self.model.sandbox().map(|sandbox| sandbox.sandbox_id.clone()) {
-            self.model.chats.entry(id).or_insert_with(Chat::default);
+            let draft = &mut self.model.draft;
+            // What was typed before there was a sandbox is for the first one.
+            self.model.chats.entry(id).or_insert_with(|| Chat { prompt: std::mem::take(draft), ..Chat::default() });
         }
         self.settle_lists();
         self.settle_transcript();
