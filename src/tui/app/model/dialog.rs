@@ -11,6 +11,7 @@ use crate::{
 
 /// One dialog.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "a few of them lie over each other, never a collection")]
 pub enum Dialog {
     /// A new sandbox.
     Create(CreateForm),

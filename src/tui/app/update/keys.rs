@@ -28,7 +28,7 @@ impl Step<'_> {
         }
         let meaning = self.model.keymap.meaning(context, &self.model.chord);
         match meaning {
-            Meaning::Begins => return,
+            Meaning::Begins => {}
             Meaning::Action(action) => {
                 self.end_chord();
                 self.act(action);
