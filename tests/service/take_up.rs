@@ -82,7 +82,7 @@ fn a_server_that_is_told_to_end_leaves_the_turn_to_the_next() {
 
 #[test]
 fn what_a_killed_server_left_of_ended_commands_goes() {
-    let place = place();
+    let place = Place::new();
     place.json(&["sandbox", "create", "--name", "heron"]);
     let first = new_id();
     place.ok(&["sandbox", "exec", "heron", "--request-id", &first, "--", "true"]);
