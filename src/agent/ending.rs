@@ -11,6 +11,10 @@ const TERMINATED: i32 = 128 + 15;
 /// Exit code of a process that SIGKILL ended.
 const KILLED: i32 = 128 + 9;
 
+/// How a sandbox gets the CLI: on this machine they share the user's own, elsewhere it comes with the image.
+const INSTALL: &str = "on this machine run `npm install -g @anthropic-ai/claude-code` so that it is on your PATH, on Modal \
+                       choose an image that has it or add it by `--run`; then create a new sandbox";
+
 /// How it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
@@ -97,8 +101,7 @@ impl Ending {
                 let said = message.clean_line();
                 let how = match code {
                     Some(127) => {
-                        return "no `claude` in the sandbox: install it in the image, or locally put it on your PATH"
-                            .to_owned();
+                        return format!("there is no `claude` in the sandbox: {INSTALL}");
                     }
                     Some(code) if *code > 128 => format!("Claude was ended by signal {}", code - 128),
                     Some(code) => format!("Claude ended without a result (exit code {code})"),

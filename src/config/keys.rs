@@ -28,15 +28,15 @@ impl ClaudeKeys {
         KEY_NAMES.iter().any(|name| self.variables.contains_key(*name))
     }
 
-    /// What to say when it has none.
-    pub fn missing() -> String {
-        format!("no key for Claude: {}", Self::remedy())
+    /// What to say when it has none; [`Self::remedy`] is the hint to it.
+    pub fn missing() -> &'static str {
+        "there is no key for Claude"
     }
 
     /// Where a key can be put.
     pub fn remedy() -> &'static str {
-        "set ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN or AWS_BEARER_TOKEN_BEDROCK in the environment, or [claude] \
-         api_key, oauth_token or bedrock_api_key in the configuration"
+        "run `export ANTHROPIC_API_KEY=…` (or CLAUDE_CODE_OAUTH_TOKEN, or AWS_BEARER_TOKEN_BEDROCK) and start sandbank \
+         again, or set [claude] api_key, oauth_token or bedrock_api_key in the file that `sandbank config path` names"
     }
 
     fn put(&mut self, name: &str, value: SecretString, source: String) {

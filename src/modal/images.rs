@@ -9,6 +9,7 @@ use super::{
     connection::{Modal, PLAIN},
     error::{ErrorKind, ModalError},
     retry::is_transient,
+    sandboxes::Stage,
 };
 use crate::{
     core::{ImageConfig, Untrusted},
@@ -25,7 +26,7 @@ const HOLD_SECS: f32 = 55.0;
 const MAX_BREAKS: u32 = 10;
 
 impl Modal {
-    /// The image of a configuration: its id, once built. `log` gets the lines of the build.
+    /// The image of a configuration: its id, once built. `stage` hears of a build, if one is needed, and its lines.
     ///
     /// # Errors
     /// A build that failed ([`ErrorKind::Build`]), or the calls'.
@@ -33,11 +34,11 @@ impl Modal {
         &self,
         app_id: &str,
         config: &ImageConfig,
-        log: &(dyn Fn(Untrusted) + Sync),
+        stage: &(dyn Fn(Stage) + Sync),
     ) -> Result<String, ModalError> {
         let builder = self.builder_version().await?;
         let base = Image { dockerfile_commands: vec![format!("FROM {}", config.base_image)], ..Image::default() };
-        let base = self.layer(app_id, &builder, base, log).await?;
+        let base = self.layer(app_id, &builder, base, stage).await?;
         if config.dockerfile_commands.is_empty() {
             return Ok(base);
         }
@@ -48,7 +49,7 @@ impl Modal {
             base_images: vec![BaseImage { docker_tag: "base".to_owned(), image_id: base }],
             ..Image::default()
         };
-        self.layer(app_id, &builder, layer, log).await
+        self.layer(app_id, &builder, layer, stage).await
     }
 
     async fn layer(
@@ -56,7 +57,7 @@ impl Modal {
         app_id: &str,
         builder: &str,
         image: Image,
-        log: &(dyn Fn(Untrusted) + Sync),
+        stage: &(dyn Fn(Stage) + Sync),
     ) -> Result<String, ModalError> {
         let what = image.dockerfile_commands.first().cloned().unwrap_or_default();
         let request = ImageGetOrCreateRequest {
@@ -71,7 +72,10 @@ impl Modal {
             .await?;
         let result = match answer.result.filter(|r| r.status() != GenericStatus::Unspecified) {
             Some(result) => result,
-            None => self.follow_build(&answer.image_id, &action, log).await?,
+            None => {
+                stage(Stage::Image);
+                self.follow_build(&answer.image_id, &action, stage).await?
+            }
         };
         let failed = |message: &str| Err(ModalError::new(ErrorKind::Build, &action, message));
         match result.status() {
@@ -88,7 +92,7 @@ impl Modal {
         &self,
         image_id: &str,
         action: &str,
-        log: &(dyn Fn(Untrusted) + Sync),
+        stage: &(dyn Fn(Stage) + Sync),
     ) -> Result<GenericResult, ModalError> {
         let (mut last, mut breaks, mut result) = (String::new(), 0, None);
         loop {
@@ -106,7 +110,7 @@ impl Modal {
                         last.clone_from(&message.entry_id);
                     }
                     for line in message.task_logs.iter().flat_map(|l| l.data.split_inclusive('\n')) {
-                        log(Untrusted::new(line.trim_end_matches('\n')));
+                        stage(Stage::Log(Untrusted::new(line.trim_end_matches('\n'))));
                     }
                     // The log may go on after the result: read to the end.
                     result = message.result.filter(|r| r.status() != GenericStatus::Unspecified).or(result.take());

@@ -49,9 +49,9 @@ pub struct CreateRequest {
 /// What a creation is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage {
-    /// The app and its volumes.
+    /// The app, its volumes, and an image that may be there.
     Preparing,
-    /// The image is built.
+    /// The image is not there: it is built.
     Image,
     /// A line of its log.
     Log(Untrusted),
@@ -167,10 +167,7 @@ impl Modal {
         stage(Stage::Preparing);
         let app = self.app(&config.account_id.app()).await?;
         // None of these needs another, and each is at least one question.
-        let image = async {
-            stage(Stage::Image);
-            self.image(&app, &config.image, &|line| stage(Stage::Log(line))).await
-        };
+        let image = self.image(&app, &config.image, stage);
         let (volume_mounts, secret_ids, buckets, image_id) =
             tokio::try_join!(self.volume_mounts(request), self.secret_ids(config), self.bucket_mounts(config), image)?;
         stage(Stage::Starting);

@@ -10,7 +10,7 @@ use std::{
 use sandbank::{
     core::ImageConfig,
     engine::{Engine, Settings},
-    modal::{ErrorKind, LocalFile, ModalError},
+    modal::{ErrorKind, LocalFile, ModalError, Stage},
     proto::client::{
         AppGetOrCreateRequest, BlobGetRequest, ImageGetOrCreateRequest, ImageJoinStreamingRequest, MountPutFileRequest,
         ObjectCreationType, SecretGetOrCreateRequest, VolumeDeleteRequest, VolumeListRequest,
@@ -212,7 +212,11 @@ async fn build(place: &Place, from: &str, commands: &[&str]) -> (Result<String, 
         dockerfile_commands: commands.iter().map(|c| (*c).to_owned()).collect(),
     };
     let log = Mutex::new(Vec::new());
-    let note = |line: sandbank::core::Untrusted| log.lock().unwrap().push(line.raw().to_owned());
+    let note = |stage: Stage| {
+        if let Stage::Log(line) = stage {
+            log.lock().unwrap().push(line.raw().to_owned());
+        }
+    };
     let built = soon("an image", modal.image(&app, &config, &note)).await;
     (built, log.into_inner().unwrap())
 }

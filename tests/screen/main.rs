@@ -12,20 +12,20 @@
 mod pty;
 
 use std::{
-    fs::DirBuilder,
+    fs::{DirBuilder, File},
     os::unix::{fs::DirBuilderExt, net::UnixListener},
     process::{Command, Stdio},
 };
 
 use portable_pty::CommandBuilder;
-use rustix::process::Signal;
+use rustix::{fs::FlockOperation, process::Signal};
 
 use self::pty::{Pty, Seen};
 
-/// A data dir whose server takes connections and never says a word.
+/// A data dir whose server takes connections and never says a word. It has the lock, so that no other is started.
 struct Stalled {
     dir: tempfile::TempDir,
-    _server: UnixListener,
+    _server: (UnixListener, File),
 }
 
 impl Stalled {
@@ -34,7 +34,9 @@ impl Stalled {
         let data = dir.path().join("data");
         DirBuilder::new().mode(0o700).create(&data).unwrap();
         let server = UnixListener::bind(data.join("server.sock")).unwrap();
-        Self { dir, _server: server }
+        let lock = File::create(data.join("server.lock")).unwrap();
+        rustix::fs::flock(&lock, FlockOperation::LockExclusive).unwrap();
+        Self { dir, _server: (server, lock) }
     }
 
     fn environment(&self) -> Vec<(&'static str, String)> {

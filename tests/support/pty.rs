@@ -148,7 +148,7 @@ impl Pty {
 
     /// The process that was started.
     pub fn pid(&self) -> i32 {
-        self.child.process_id().unwrap().try_into().unwrap()
+        self.child.process_id().and_then(|pid| pid.try_into().ok()).unwrap_or_default()
     }
 
     /// Sends it a signal.
@@ -187,6 +187,9 @@ impl Pty {
 
 impl Drop for Pty {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // Not by hanging up, which is a thing that tests try.
+        if let (Some(pid), Ok(None)) = (rustix::process::Pid::from_raw(self.pid()), self.child.try_wait()) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
     }
 }

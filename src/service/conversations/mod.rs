@@ -105,7 +105,7 @@ impl Inner {
         }
         let keys = self.keys(client).await?;
         if !keys.can_sign_in() {
-            return Err(ApiError::not_configured(ClaudeKeys::missing()));
+            return Err(ApiError::not_configured(ClaudeKeys::missing()).hint(ClaudeKeys::remedy()));
         }
         let found = self.find_running(client, &request.account, request.profile, sandbox).await?;
         let conversation = self.conversation_row(request, &found, conversation).await?;
@@ -168,7 +168,8 @@ impl Inner {
             false => None,
         };
         let turn = turn.start(keys.as_ref()).await;
-        let turn = if accepted && keys.is_none() { turn.or_else_missing(ClaudeKeys::missing()) } else { turn };
+        let turn =
+            if accepted && keys.is_none() { turn.or_else_missing(ClaudeKeys::missing().to_owned()) } else { turn };
         turn.run(guard).await
     }
 

@@ -153,8 +153,9 @@ impl Inner {
         };
         let committed = AtomicBool::new(false);
         let stage = |stage: Stage| match stage {
-            Stage::Preparing => run.step("opening the volumes"),
+            Stage::Preparing => run.step("opening the volumes and the image"),
             Stage::Image => run.step("building the image"),
+            Stage::Log(line) if line.raw().trim().is_empty() => {}
             Stage::Log(line) => run.step(line.raw()),
             Stage::Starting => {
                 committed.store(true, Ordering::Relaxed);

@@ -23,6 +23,9 @@ pub const GUTTER: u16 = 2;
 /// Columns before the prompt's text: a blank, its mark, a blank.
 pub const PROMPT_MARK: u16 = 3;
 
+/// Lines of a log that a small dialog holds: a command's stages, but not a build's log.
+const SHORT_LOG: usize = 8;
+
 /// Columns of a dialog with prose; wider lines are hard to read.
 const DIALOG: u16 = 76;
 
@@ -96,7 +99,9 @@ fn lists(model: &Model, column: Rect) -> (Rect, Rect) {
 /// Title, transcript, status and prompt in a pane; `gap` blank rows below the title.
 fn talk(model: &Model, pane: Rect, gap: u16) -> Areas {
     let width = pane.width - PROMPT_MARK - 1;
-    let prompt = draft::height(&model.prompt().area, width, (model.size.rows / 3).max(1));
+    // A third of the screen, and a row of the transcript stays.
+    let most = (model.size.rows / 3).min(pane.height.saturating_sub(gap + 3)).max(1);
+    let prompt = draft::height(&model.prompt().area, width, most);
     let row = |y: u16, height: u16| Rect { y, height, ..pane };
     let rows = pane.height - 1 - gap - 1 - prompt;
     let top = pane.y + 1 + gap;
@@ -123,7 +128,8 @@ pub fn list_rows(list: Rect) -> Rect {
 /// A dialog with its frame: as high as what is in it, when there is room.
 pub fn dialog(model: &Model, dialog: &Dialog) -> Rect {
     let Size { columns, rows } = model.size;
-    let width = DIALOG.min(columns.saturating_sub(2));
+    // A few columns of a pane on both sides say nothing: then the dialog has them too.
+    let width = if columns < DIALOG + 8 { columns } else { DIALOG };
     let inner = match dialog {
         // Three fields of a row, the commands, what is wrong, a blank and the keys.
         Dialog::Create(form) => 3 + COMMANDS + form.problems.len() + 2,
@@ -133,6 +139,8 @@ pub fn dialog(model: &Model, dialog: &Dialog) -> Rect {
             detail + 1 + question.choices.len()
         }
         Dialog::Palette(palette) => 2 + palette.found.len(),
+        // In two sizes, so that it doesn't grow with each line.
+        Dialog::Progress { .. } if reader::len(model, dialog) <= SHORT_LOG => 3 + SHORT_LOG,
         Dialog::Progress { .. } => usize::from(rows),
         Dialog::Restore(_) | Dialog::Help(_) | Dialog::Toasts(_) => {
             let (above, below) = around(dialog);

@@ -10,8 +10,8 @@ use crate::{
     tui::text::{Line, Role, Span},
 };
 
-/// Columns of the keys in help: `ctrl-x ctrl-x` and a blank more.
-const KEYS: usize = 15;
+/// Columns of the keys in help: `pagedown, ctrl-f` and a blank more.
+const KEYS: usize = 17;
 
 /// How many rows a dialog's text has; what its reader's `top` is bound by.
 pub fn len(model: &Model, dialog: &Dialog) -> usize {

@@ -141,7 +141,7 @@ impl Lexer {
                 }
             }
             // A sequence that is broken off by a control was none; the control counts.
-            _ if byte < 0x20 || byte >= 0x7f => {
+            _ if !(0x20..0x7f).contains(&byte) => {
                 self.reset();
                 self.ground(byte, false, out);
             }

@@ -12,7 +12,7 @@ use crate::{
         app::{
             Action,
             action::Context,
-            layout::{Areas, WIDE},
+            layout::{Areas, NAMED_TABS, WIDE},
             model::{Chat, Focus, transcript::Search},
         },
         theme::Part,
@@ -53,7 +53,8 @@ fn draw_title(paint: &mut Paint<'_>, area: Rect) {
     let mut right = Vec::new();
     if let Some(info) = model.chat().and_then(|chat| chat.info.as_ref()) {
         left.extend([Piece::ours(dot.clone(), dim), Piece::of(&info.title.clean_line(), dim)]);
-        if let Some(name) = &info.model {
+        let named = info.model.as_ref().filter(|_| model.size.columns >= NAMED_TABS);
+        if let Some(name) = named {
             right.extend([Piece::of(&name.clean_line(), dim), Piece::ours(dot, dim)]);
         }
         let tokens = info.usage.input_tokens.saturating_add(info.usage.output_tokens);
@@ -76,7 +77,14 @@ fn draw_status(paint: &mut Paint<'_>, area: Rect) {
             right.push(Piece::ours(format!(" {} ", found(search)), paint.part(Part::Dim)));
             search_line(paint, area, search)
         }
-        None => turn(paint, chat, &mut right),
+        None => match &chat.transcript.error {
+            // Without any item the transcript says it at length.
+            Some(error) if !chat.transcript.is_empty() => {
+                let style = paint.part(Part::Error);
+                vec![Piece::of(&sanitize_line(&format!(" {} ", error.message)), style)]
+            }
+            _ => turn(paint, chat, &mut right),
+        },
     };
     paint.row(area, &left, &right);
 }

@@ -86,7 +86,7 @@ impl<T: Row> List<'_, T> {
         let dim = paint.part(Part::Dim);
         let refused = matches!(self.listing.remote, Remote::Failed { last: Some(_), .. });
         let count = match &self.listing.remote {
-            Remote::NotAsked | Remote::Loading { .. } => String::new(),
+            Remote::NotAsked | Remote::Loading { .. } | Remote::Failed { last: None, .. } => String::new(),
             _ if self.listing.filter.is_some() => format!("{shown} of {all}"),
             _ => shown.to_string(),
         };

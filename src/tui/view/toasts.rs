@@ -2,7 +2,10 @@
 
 use ratatui::layout::Rect;
 
-use super::paint::{Paint, columns, wrap};
+use super::{
+    marks::Marks,
+    paint::{Paint, columns, wrap},
+};
 use crate::{
     core::item::Level,
     tui::{
@@ -20,41 +23,50 @@ const WIDTH: u16 = 52;
 /// Rows of a message's text, and of its hint; the history has the rest.
 const ROWS: usize = 3;
 
+/// Bar, blank, mark, blank before the text, and a blank behind it.
+const AROUND: u16 = 5;
+
 pub(super) fn draw(paint: &mut Paint<'_>, areas: &Areas) {
     let lists = [areas.sandboxes, areas.versions].map(layout::list_rows);
     let Some(pane) = [areas.transcript, lists[0], lists[1]].into_iter().find(|pane| pane.height > 0) else { return };
-    let mut y = pane.y;
+    let room = WIDTH.min(pane.width).saturating_sub(AROUND);
     let toasts = &paint.model.toasts.shown;
-    for toast in &toasts[toasts.len().saturating_sub(MAX_SHOWN)..] {
-        y = draw_toast(paint, Rect { y, height: pane.bottom().saturating_sub(y), ..pane }, toast);
+    let shown: Vec<_> =
+        toasts[toasts.len().saturating_sub(MAX_SHOWN)..].iter().map(|toast| (toast, rows(toast, room))).collect();
+    // One column for all of them: the eye goes down it.
+    let wide = shown.iter().flat_map(|(_, rows)| rows).map(|(row, _)| columns(row)).max().unwrap_or(0).min(room);
+    let (x, mut y) = (pane.right() - wide - AROUND, pane.y);
+    for (toast, rows) in &shown {
+        let height = u16::try_from(rows.len()).unwrap_or(0).min(pane.bottom().saturating_sub(y));
+        draw_toast(paint, Rect::new(x, y, wide + AROUND, height), toast, rows);
+        y += height;
     }
 }
 
-/// Draws one and gives the row below it.
-fn draw_toast(paint: &mut Paint<'_>, pane: Rect, toast: &Toast) -> u16 {
-    let (mark, part) = match toast.level {
-        Level::Info => (paint.marks.good, Part::Success),
-        Level::Warning => (paint.marks.warning, Part::Warning),
-        Level::Error => (paint.marks.failed, Part::Error),
-    };
-    // Bar, blank, mark, blank before the text, and a blank behind it.
-    const AROUND: u16 = 5;
-    let room = WIDTH.min(pane.width).saturating_sub(AROUND);
-    let rows: Vec<_> = wrap(toast.text.as_str(), room).take(ROWS).map(|row| (row, part)).collect();
-    let hint = wrap(toast.hint.as_str(), room).take(ROWS).map(|row| (row, Part::Dim));
-    let rows: Vec<_> = rows.into_iter().chain(hint).take(usize::from(pane.height)).collect();
-    let wide = rows.iter().map(|(row, _)| columns(row)).max().unwrap_or(0).min(room);
-    let height = u16::try_from(rows.len()).unwrap_or(0);
-    let area = Rect { x: pane.right() - wide - AROUND, width: wide + AROUND, height, ..pane };
-    paint.clear(area);
+/// A message in rows, and what it advises.
+fn rows(toast: &Toast, room: u16) -> Vec<(&str, Part)> {
+    let text = wrap(toast.text.as_str(), room).take(ROWS).map(|row| (row, level(toast).1));
+    text.chain(wrap(toast.hint.as_str(), room).take(ROWS).map(|row| (row, Part::Dim))).collect()
+}
+
+fn level(toast: &Toast) -> (fn(&Marks) -> &'static str, Part) {
+    match toast.level {
+        Level::Info => (|marks| marks.good, Part::Success),
+        Level::Warning => (|marks| marks.warning, Part::Warning),
+        Level::Error => (|marks| marks.failed, Part::Error),
+    }
+}
+
+fn draw_toast(paint: &mut Paint<'_>, area: Rect, toast: &Toast, rows: &[(&str, Part)]) {
+    let (mark, part) = level(toast);
     let style = paint.part(part);
-    for ((row, part), y) in rows.into_iter().zip(area.y..) {
+    paint.clear(area);
+    for ((n, (row, part)), y) in rows.iter().enumerate().zip(area.top()..area.bottom()) {
         paint.text((area.x, y), 1, paint.marks.bar, style);
-        let look = paint.part(part);
-        paint.text((area.x + 4, y), wide, row, look);
+        if n == 0 {
+            paint.text((area.x + 2, y), 1, mark(paint.marks), style);
+        }
+        let look = paint.part(*part);
+        paint.text((area.x + 4, y), area.width.saturating_sub(AROUND), row, look);
     }
-    if height > 0 {
-        paint.text((area.x + 2, area.y), 1, mark, style);
-    }
-    area.bottom()
 }

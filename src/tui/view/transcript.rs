@@ -12,7 +12,7 @@ use crate::{
             Action,
             action::Context,
             layout::GUTTER,
-            model::{Chat, Focus},
+            model::{Chat, Focus, Remote},
         },
         theme::Part,
     },
@@ -66,6 +66,9 @@ fn draw_nothing(paint: &mut Paint<'_>, area: Rect, chat: Option<&Chat>) {
     let key = |context, action| paint.key(context, action).unwrap_or_default();
     let area = Rect { width: area.width.saturating_sub(1), ..area };
     let Some(sandbox) = model.sandbox() else {
+        if matches!(model.sandboxes.remote, Remote::NotAsked | Remote::Loading { .. }) {
+            return;
+        }
         let text = format!("No sandbox is selected. {} creates one.", key(Context::Prompt, Action::CreateSandbox));
         paint.prose(area, &text, dim);
         return;
@@ -95,7 +98,8 @@ fn draw_nothing(paint: &mut Paint<'_>, area: Rect, chat: Option<&Chat>) {
         SandboxStatus::Terminated | SandboxStatus::Error => {
             let reason = sandbox.reason.as_deref().map(sanitize_line).unwrap_or_default();
             let create = key(Context::Prompt, Action::CreateSandbox);
-            format!("It has ended, and nothing was said in it. {reason}\n{create} creates another one.")
+            let why = if reason.as_str().is_empty() { String::new() } else { format!(": {reason}") };
+            format!("It has ended{why}. Nothing was said in it.\n{create} creates another one.")
         }
     };
     paint.prose(area, &text, dim);

@@ -40,7 +40,11 @@ fn row(paint: &mut Paint<'_>, row: Rect, version: &Version, fits: &[usize]) {
     let style = paint.part(Part::Dim);
     paint.text((row.x, row.y), WHEN - 1, &when, style);
     let rest = Rect { x: row.x + WHEN, width: row.width.saturating_sub(WHEN), ..row };
-    let (size, files) = (figures::size(version.bytes), figures::count(version.files, "file", "files"));
+    // Of another tool's version nothing is known before it is listed in full.
+    let (size, files) = match (version.files, version.legacy) {
+        (0, true) => (String::new(), String::new()),
+        (files, _) => (figures::size(version.bytes), figures::count(files, "file", "files")),
+    };
     let note = sanitize_line(&version.note);
     // The searched text begins with seconds and time.
     let before = format!("{} {} ", version.version, version.created_at).chars().count();

@@ -81,27 +81,24 @@ impl Step<'_> {
         }
     }
 
-    /// Whose conversation it is. One that isn't known yet is of the sandbox with a turn that has no conversation; it
-    /// is asked for, with all that it says of itself.
+    /// Whose conversation it is. One that isn't known yet is of the sandbox in which something is being said; it is
+    /// asked for, with all that it says of itself.
     fn owner(&mut self, conversation: ConversationId) -> Option<SandboxId> {
         if let Some(sandbox) = self.model.conversations.get(&conversation) {
             return Some(sandbox.clone());
         }
-        let mut new = self.model.chats.iter().filter(|(_, chat)| {
-            chat.turn.is_some() && chat.info.as_ref().is_none_or(|info| info.conversation != conversation)
-        });
-        let sandbox = new.next().map(|(sandbox, _)| sandbox.clone())?;
-        if new.next().is_some() {
-            // Which of two it is, only their own pages can say.
-            for chat in self.model.chats.values_mut().filter(|chat| chat.turn.is_some()) {
+        let busy: Vec<SandboxId> = self.conversing().into_iter().collect();
+        for sandbox in &busy {
+            if let Some(chat) = self.model.chats.get_mut(sandbox) {
                 chat.transcript.refresh();
             }
+        }
+        // Which of two it is, only their own pages can say.
+        let [sandbox] = &busy[..] else { return None };
+        if !self.model.chats.contains_key(sandbox) {
             return None;
         }
         self.model.conversations.insert(conversation, sandbox.clone());
-        if let Some(chat) = self.model.chats.get_mut(&sandbox) {
-            chat.transcript.refresh();
-        }
-        Some(sandbox)
+        Some(sandbox.clone())
     }
 }

@@ -41,6 +41,16 @@ impl Step<'_> {
         self.model.tasks.all.insert(request, task);
     }
 
+    /// Sandboxes without a known conversation in which a command under way says something.
+    pub(super) fn conversing(&self) -> BTreeSet<SandboxId> {
+        let tasks = self.model.tasks.all.values();
+        tasks
+            .filter(|task| task.end.is_none() && matches!(task.kind.as_str(), "chat" | "shell"))
+            .filter_map(|task| self.resolve(task.sandbox.as_deref()?))
+            .filter(|sandbox| self.model.chats.get(sandbox).is_none_or(|chat| chat.info.is_none()))
+            .collect()
+    }
+
     /// The sandbox that somebody named: by its id, its name (of the newest that has it), or a prefix that fits one.
     fn resolve(&self, named: &str) -> Option<SandboxId> {
         let all = self.model.sandboxes.all();

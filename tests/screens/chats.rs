@@ -1,0 +1,115 @@
+//! The chat in all its states.
+
+use insta::assert_snapshot;
+use sandbank::{
+    core::{SandboxStatus, item::Level, item::ToolState},
+    tui::app::model::{Armed, ArmedFor, Focus, transcript::Search},
+};
+use serde_json::json;
+
+use super::{build, screen};
+
+#[test]
+fn a_conversation() {
+    assert_snapshot!(screen(&build::focused(build::afternoon(80, 24), Focus::Prompt)));
+}
+
+#[test]
+fn nothing_was_said() {
+    let mut model = build::afternoon(80, 24);
+    build::talk(&mut model, Vec::new());
+    assert_snapshot!(screen(&build::focused(model, Focus::Prompt)));
+}
+
+#[test]
+fn a_turn_runs() {
+    let mut model = build::afternoon(80, 24);
+    let mut items = build::afternoon_items();
+    items.truncate(3);
+    items.push(build::tool("t4", "Bash", json!({"command": "cargo test"}), ToolState::Running, ""));
+    items.push(build::tool("t5", "Write", json!({"file_path": "/etc/passwd"}), ToolState::Refused, "not allowed"));
+    items.push(build::tool("t6", "Bash", json!({"command": "false"}), ToolState::Failed, "exit code 1"));
+    build::talk(&mut model, items);
+    model.tasks.all.insert(build::request(1), build::task("chat", "Bash cargo test"));
+    model.chat_mut().unwrap().turn = Some(build::request(1));
+    let mut model = build::focused(model, Focus::Prompt);
+    assert_snapshot!(screen(&model));
+    model.armed = Some(Armed { what: ArmedFor::Interrupt { request: build::request(1) }, until: build::at(0) });
+    assert!(screen(&model).contains("esc again to interrupt"));
+    model.armed = None;
+    model.size.columns = 120;
+    build::settle(&mut model);
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn a_draft_of_several_lines() {
+    let mut model = build::afternoon(80, 24);
+    let text = "Rename the crate to `heron`, then\n\
+                - fix every import in the workspace, also those in the examples and in the benches of all crates\n\
+                - run 日本語 the tests";
+    model.prompt_mut().area.insert_str(text);
+    assert_snapshot!(screen(&build::focused(model, Focus::Prompt)));
+}
+
+#[test]
+fn an_item_is_selected_and_something_new_came() {
+    let mut model = build::afternoon(80, 16);
+    let transcript = &mut model.chat_mut().unwrap().transcript;
+    transcript.follow = false;
+    transcript.unseen = 3;
+    transcript.cursor = Some("t1".to_owned());
+    transcript.go_top();
+    let mut model = build::focused(model, Focus::Transcript);
+    model.chat_mut().unwrap().transcript.unseen = 3;
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn a_search_marks_what_it_found() {
+    let mut model = build::focused(build::afternoon(80, 24), Focus::Transcript);
+    let search = Search { text: "TEST".to_owned(), typing: false, asked: None, found: vec![0, 1, 5], at: Some(1) };
+    model.chat_mut().unwrap().transcript.search = Some(search);
+    assert_snapshot!(screen(&model));
+    model.chat_mut().unwrap().transcript.search =
+        Some(Search { typing: true, text: "日本".into(), ..Search::default() });
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn a_sandbox_that_ended_says_why() {
+    let mut model = build::model(80, 24);
+    let mut ended = build::sandbox("heron-api", SandboxStatus::Terminated, 300);
+    ended.ended_at = Some(build::at(10));
+    ended.reason = Some("it was idle for too long".to_owned());
+    model.sandboxes = build::list(vec![ended]);
+    build::talk(&mut model, Vec::new());
+    assert_snapshot!(screen(&build::focused(model, Focus::Transcript)));
+}
+
+#[test]
+fn messages_lie_over_the_transcript_and_never_over_the_prompt() {
+    let mut model = build::focused(build::afternoon(80, 24), Focus::Prompt);
+    model.toasts.shown = vec![
+        build::toast(Level::Info, "Saved 14:03, 128 files, 4.2 MB", "", 0),
+        build::toast(Level::Warning, "2 files could not be read and are not in the version", "", 0),
+        build::toast(
+            Level::Error,
+            "the image debian:nowhere can't be pulled: there is no such image in 日本語のレジストリ",
+            "look at its name, then create the sandbox again",
+            0,
+        ),
+    ];
+    assert_snapshot!(screen(&model));
+    model.size.rows = 10;
+    build::settle(&mut model);
+    let small = screen(&model);
+    assert!(small.contains("type a prompt"), "{small}");
+}
+
+#[test]
+fn keys_that_may_follow_are_shown() {
+    let mut model = build::focused(build::afternoon(120, 30), Focus::Prompt);
+    model.chord = vec!["ctrl-x".parse().unwrap()];
+    assert_snapshot!(screen(&model));
+}

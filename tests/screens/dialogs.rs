@@ -1,0 +1,137 @@
+//! What lies over the panes.
+
+use insta::assert_snapshot;
+use sandbank::{
+    api::command::{Changes, PathSize},
+    core::item::Level,
+    tui::app::{
+        Action, EffectId, Model,
+        model::{
+            Dialog, Focus, Remote,
+            dialog::{Choice, CreateForm, Field, Palette, Question, Reader, RestorePreview, Then},
+        },
+    },
+};
+
+use super::{build, screen};
+
+fn with(dialog: Dialog) -> Model {
+    let mut model = build::afternoon(80, 24);
+    model.dialogs.push(dialog);
+    model
+}
+
+#[test]
+fn the_form_says_what_is_wrong() {
+    let mut form = CreateForm { field: Field::Name, ..CreateForm::default() };
+    assert_snapshot!(screen(&with(Dialog::Create(form.clone()))));
+    form.name.insert_str("heron api!");
+    form.commands.insert_str("RUN apt-get update\nRUN apt-get install -y git");
+    form.problems = vec![(Field::Name, "must have only letters, digits, '-', '_' and '.'".to_owned())];
+    assert_snapshot!(screen(&with(Dialog::Create(form.clone()))));
+    let mut small = with(Dialog::Create(form));
+    small.size = sandbank::tui::app::model::Size { columns: 40, rows: 10 };
+    assert_snapshot!(screen(&small));
+}
+
+#[test]
+fn what_destroys_asks_and_the_safe_answer_comes_first() {
+    let sandbox = build::sandbox("heron-api", sandbank::core::SandboxStatus::Running, 1).sandbox_id;
+    let then = |save| Then::Terminate { sandbox: sandbox.clone(), save };
+    let question = Question {
+        title: "Terminate heron-api?".to_owned(),
+        detail: "Its processes end. The workspace stays on the account's volume; saving it makes a version in the \
+                 bucket too."
+            .to_owned(),
+        choices: vec![
+            Choice { key: 'n', label: "no, let it run", then: Then::Nothing },
+            Choice { key: 's', label: "save, then terminate", then: then(true) },
+            Choice { key: 't', label: "terminate without saving", then: then(false) },
+        ],
+        cursor: 0,
+    };
+    assert_snapshot!(screen(&with(Dialog::Question(question))));
+}
+
+fn preview(changes: Remote<Changes>) -> Dialog {
+    let model = build::afternoon(80, 24);
+    Dialog::Restore(RestorePreview {
+        sandbox: model.sandbox().unwrap().sandbox_id.clone(),
+        version: model.versions.all()[1].version,
+        changes,
+        reader: Reader::default(),
+        confirmed: false,
+    })
+}
+
+fn paths(name: &str, count: u64) -> Vec<PathSize> {
+    (0..count).map(|n| PathSize { path: format!("src/{name}/part_{n}.rs"), size: 900 + n * 1_300 }).collect()
+}
+
+#[test]
+fn a_restore_shows_what_it_would_change() {
+    let ready = |data| Remote::Ready { data, refreshing: None };
+    let mut few = Changes { added: paths("new", 2), changed: paths("heron", 3), deleted: paths("old", 1) };
+    few.changed[0].path =
+        "src/日本語\u{202e}/very/long/path/that/does/not/fit/into/the/row/of/this/dialog.rs".to_owned();
+    assert_snapshot!(screen(&with(preview(ready(few)))));
+    let many = Changes { added: paths("new", 10_000), changed: paths("heron", 30), deleted: paths("old", 1) };
+    assert_snapshot!(screen(&with(preview(ready(many)))));
+    assert_snapshot!(screen(&with(preview(ready(Changes::default())))));
+    assert_snapshot!(screen(&with(preview(Remote::Loading { id: EffectId(1) }))));
+    assert_snapshot!(screen(&with(preview(Remote::Failed { error: build::unreachable(), last: None }))));
+}
+
+#[test]
+fn help_shows_the_keys_of_the_pane_first() {
+    let mut model = with(Dialog::Help(Reader::default()));
+    assert_snapshot!(screen(&model));
+    model.dialogs = vec![Dialog::Help(Reader { filter: "save".to_owned(), ..Reader::default() })];
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn the_palette_finds_actions_by_their_words() {
+    let found =
+        vec![(Action::Save, vec![0, 1, 2, 3]), (Action::ToggleFolds, vec![0, 5]), (Action::PageTranscript, Vec::new())];
+    let palette = Palette { text: "save".to_owned(), found, cursor: 0 };
+    let mut model = build::focused(build::afternoon(80, 24), Focus::Prompt);
+    model.dialogs.push(Dialog::Palette(palette));
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn earlier_messages() {
+    let mut model = with(Dialog::Toasts(Reader::default()));
+    assert_snapshot!(screen(&model));
+    model.toasts.history.extend([
+        build::toast(Level::Info, "Saved 13:20, 126 files", "", 45),
+        build::toast(Level::Error, "the bucket does not answer", "see `sandbank doctor`", 2),
+    ]);
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn a_build_shows_its_log() {
+    let mut model =
+        with(Dialog::Progress { request: build::request(1), reader: Reader { follow: true, ..Reader::default() } });
+    let mut task = build::task("sandbox_create", "building the image, step 2 of 3");
+    task.progress = Some((45, Some(100)));
+    task.log.extend((0..40).map(|n| build::log(&format!("Get:{n} http://deb.debian.org/debian bookworm/main amd64"))));
+    model.tasks.all.insert(build::request(1), task);
+    assert_snapshot!(screen(&model));
+    model.tasks.all.get_mut(&build::request(1)).unwrap().end = Some(Err(build::unreachable()));
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn a_dialog_cuts_wide_letters_at_its_edge_as_a_whole() {
+    let mut model = build::afternoon(80, 24);
+    build::talk(
+        &mut model,
+        vec![build::prompt("p", &"あ".repeat(400)), build::prompt("q", &format!("x{}", "あ".repeat(400)))],
+    );
+    let mut model = build::focused(model, Focus::Prompt);
+    model.dialogs.push(Dialog::Toasts(Reader::default()));
+    assert_snapshot!(screen(&model));
+}

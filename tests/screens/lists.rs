@@ -1,0 +1,100 @@
+//! The lists in all their states.
+
+use insta::assert_snapshot;
+use sandbank::{
+    core::SandboxStatus,
+    tui::app::{
+        EffectId,
+        model::{Focus, Link, Remote, list::Filter},
+    },
+};
+
+use super::{build, screen};
+
+#[test]
+fn nothing_is_there_yet() {
+    assert_snapshot!(screen(&build::model(80, 24)));
+}
+
+#[test]
+fn everything_is_being_asked_for() {
+    let mut model = build::model(120, 30);
+    model.link = Link::Starting;
+    model.spent_today = None;
+    model.sandboxes.remote = Remote::Loading { id: EffectId(1) };
+    model.versions.remote = Remote::NotAsked;
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn one_sandbox() {
+    let mut model = build::model(80, 24);
+    model.sandboxes = build::list(vec![build::sandbox("heron-api", SandboxStatus::Running, 5)]);
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn ten_thousand_sandboxes() {
+    let mut model = build::model(80, 24);
+    let all = (0..10_000).map(|n| build::sandbox(&format!("sandbox-{n:05}"), SandboxStatus::Running, n));
+    model.sandboxes = build::list(all.collect());
+    model.sandboxes.cursor = model.sandboxes.all().get(5_010).map(|one| one.sandbox_id.clone());
+    model.sandboxes.top = 5_000;
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn versions() {
+    assert_snapshot!(screen(&build::focused(build::afternoon(80, 24), Focus::Versions)));
+}
+
+#[test]
+fn names_from_outside_stay_in_their_columns() {
+    let mut model = build::model(80, 24);
+    let names = [
+        "日本語の名前がとても長いサンドボックスなので切れる",
+        "👨‍👩‍👧‍👦 family 🦀 crab",
+        "a\u{202e}gnp.exe\u{202c} \u{1b}[31mred\u{7}",
+        "עברית العربية",
+        "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301} marks",
+        "a-name-that-is-so-long-that-it-cannot-stand-in-a-column-of-any-list-whatever-its-width-is",
+    ];
+    let ids = ["a", "b", "c", "d", "e", "f"];
+    let named = |(id, name): (&str, &str)| {
+        let mut one = build::sandbox(id, SandboxStatus::Running, 7);
+        one.name = name.to_owned();
+        one
+    };
+    model.sandboxes = build::list(ids.into_iter().zip(names).map(named).collect());
+    assert_snapshot!(screen(&model));
+    model.size.columns = 120;
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn the_list_cannot_be_had() {
+    let mut model = build::model(80, 24);
+    model.sandboxes.remote = Remote::Failed { error: build::unreachable(), last: None };
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn the_server_is_lost_and_what_was_known_stays() {
+    let mut model = build::afternoon(120, 30);
+    model.link = Link::Lost { error: build::unreachable(), since: build::at(3) };
+    let last = model.sandboxes.all().to_vec();
+    model.sandboxes.remote = Remote::Failed { error: build::unreachable(), last: Some(last) };
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn a_filter_marks_what_fits() {
+    let mut model = build::afternoon(80, 24);
+    model.sandboxes.filter = Some(Filter { text: "sc".to_owned(), typing: true });
+    model.sandboxes.shown = vec![(1, vec![0, 1])];
+    model.sandboxes.cursor = model.sandboxes.all().get(1).map(|one| one.sandbox_id.clone());
+    assert_snapshot!(screen(&model));
+    model.sandboxes.filter = Some(Filter { text: "zzz".to_owned(), typing: true });
+    model.sandboxes.shown.clear();
+    assert_snapshot!(screen(&model));
+}
