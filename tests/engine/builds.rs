@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use sandbank::{
-    core::{ImageConfig, Untrusted},
-    modal::ModalError,
+    core::ImageConfig,
+    modal::{ModalError, Stage},
 };
 use tokio::task::JoinHandle;
 
@@ -27,8 +27,8 @@ impl Follower {
         let building = tokio::spawn(async move {
             let app = modal.app("heron").await?;
             let config = ImageConfig { base_image: "host".to_owned(), dockerfile_commands: vec![run.clone()] };
-            let note = |line: Untrusted| {
-                seen.fetch_or(line.raw() == "begun", Ordering::SeqCst);
+            let note = |stage: Stage| {
+                seen.fetch_or(matches!(stage, Stage::Log(line) if line.raw() == "begun"), Ordering::SeqCst);
             };
             modal.image(&app, &config, &note).await
         });

@@ -123,13 +123,13 @@ pub fn request(n: u128) -> RequestId {
 
 /// Gives the selected sandbox a conversation.
 pub fn talk(model: &mut Model, items: Vec<Item>) {
-    let mut chat = Chat::default();
-    chat.info = Some(ConversationInfo {
+    let info = Some(ConversationInfo {
         conversation: conversation(),
         title: "fix the tests".into(),
         model: Some("claude-sonnet-4-5".into()),
         usage: Usage { input_tokens: 11_300, output_tokens: 900, cost: MicroDollars(31_000) },
     });
+    let mut chat = Chat { info, ..Chat::default() };
     let items =
         (0..).zip(items).map(|(position, item)| PlacedItem { conversation: conversation(), position, at: at(3), item });
     let page = ConversationPage { conversation: None, items: items.collect(), more_before: false, more_after: false };

@@ -111,5 +111,6 @@ fn messages_lie_over_the_transcript_and_never_over_the_prompt() {
 fn keys_that_may_follow_are_shown() {
     let mut model = build::focused(build::afternoon(120, 30), Focus::Prompt);
     model.chord = vec!["ctrl-x".parse().unwrap()];
+    model.chord_waited = true;
     assert_snapshot!(screen(&model));
 }

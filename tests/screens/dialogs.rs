@@ -86,7 +86,7 @@ fn a_restore_shows_what_it_would_change() {
 fn help_shows_the_keys_of_the_pane_first() {
     let mut model = with(Dialog::Help(Reader::default()));
     assert_snapshot!(screen(&model));
-    model.dialogs = vec![Dialog::Help(Reader { filter: "save".to_owned(), ..Reader::default() })];
+    model.dialogs = vec![Dialog::Help(Reader { filter: "save".to_owned(), typing: true, ..Reader::default() })];
     assert_snapshot!(screen(&model));
 }
 

@@ -131,8 +131,8 @@ pub fn dialog(model: &Model, dialog: &Dialog) -> Rect {
     // A few columns of a pane on both sides say nothing: then the dialog has them too.
     let width = if columns < DIALOG + 8 { columns } else { DIALOG };
     let inner = match dialog {
-        // Three fields of a row, the commands, what is wrong, a blank and the keys.
-        Dialog::Create(form) => 3 + COMMANDS + form.problems.len() + 2,
+        // Three fields of a row, the commands, what is wrong.
+        Dialog::Create(form) => 3 + COMMANDS + form.problems.len(),
         // The detail, a blank, the choices.
         Dialog::Question(question) => {
             let detail: usize = question.detail.lines().map(|line| draft::wrap(line, width - 4).len()).sum();

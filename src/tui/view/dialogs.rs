@@ -14,8 +14,6 @@ use crate::{
     core::text::sanitize_line,
     tui::{
         app::{
-            Action,
-            action::Context,
             draft,
             layout::{self, COMMANDS},
             model::{
@@ -59,9 +57,9 @@ pub(super) fn draw(paint: &mut Paint<'_>) {
 
 fn draw_form(paint: &mut Paint<'_>, area: Rect, form: &CreateForm) {
     let mut y = area.y;
-    // The commands give way first, then the hint: every field and what is wrong with it stays.
+    // The commands give way when there is no room: every field and what is wrong with it stays.
     let spare = usize::from(area.height).saturating_sub(Field::ALL.len() + form.problems.len());
-    let commands = u16::try_from((spare + 1).saturating_sub(2).clamp(1, COMMANDS)).unwrap_or(1);
+    let commands = u16::try_from((spare + 1).clamp(1, COMMANDS)).unwrap_or(1);
     for field in Field::ALL {
         let (label, text, height, placeholder) = match field {
             Field::Name => ("Name", &form.name, 1, "made up when empty"),
@@ -80,16 +78,6 @@ fn draw_form(paint: &mut Paint<'_>, area: Rect, form: &CreateForm) {
                 y += 1;
             }
         }
-    }
-    if y < area.bottom() {
-        let words = [(Action::Accept, "creates it"), (Action::NextField, "next field"), (Action::Back, "closes")];
-        let mut pieces = Vec::new();
-        for (action, word) in words {
-            let Some(key) = paint.key(Context::Form, action) else { continue };
-            pieces.push(Piece::ours(key, paint.part(Part::HintKey)));
-            pieces.push(Piece::ours(format!(" {word}   "), paint.part(Part::Hint)));
-        }
-        paint.row(Rect { y: area.bottom() - 1, height: 1, ..area }, &pieces, &[]);
     }
 }
 

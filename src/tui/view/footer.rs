@@ -4,18 +4,13 @@ use ratatui::layout::Rect;
 
 use super::paint::{Paint, Piece, columns};
 use crate::tui::{
-    app::{
-        Action, Model,
-        action::Context,
-        model::{ArmedFor, Dialog, list::Filter},
-        reader,
-    },
+    app::{Action, model::ArmedFor},
     theme::Part,
 };
 
 pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
     let area = Rect { x: area.x + 1, width: area.width - 2, ..area };
-    let context = context(paint.model);
+    let context = paint.model.context();
     if let Some(armed) = &paint.model.armed {
         let (action, what) = match armed.what {
             ArmedFor::Interrupt { .. } => (Action::Back, "interrupt"),
@@ -26,7 +21,8 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
         paint.text((area.x, area.y), area.width, &format!("{key} again to {what}"), style);
         return;
     }
-    if !paint.model.chord.is_empty() {
+    // Who knows the sequence types on at once, and sees nothing flash by.
+    if paint.model.chord_waited && !paint.model.chord.is_empty() {
         let pressed: Vec<_> = paint.model.chord.iter().map(ToString::to_string).collect();
         let used = paint.text((area.x, area.y), area.width, &pressed.join(" "), paint.theme.part(Part::Accent));
         let following = paint.model.keymap.following(context, &paint.model.chord);
@@ -61,19 +57,4 @@ fn draw_hints(paint: &mut Paint<'_>, area: Rect, hints: &[(String, &'static str)
         ];
         x += paint.pieces((x, area.y), area.right() - x, &pieces);
     }
-}
-
-/// Where a key would be looked up now.
-fn context(model: &Model) -> Context {
-    match model.dialogs.last() {
-        Some(Dialog::Create(_)) => return Context::Form,
-        Some(Dialog::Question(_)) => return Context::Question,
-        Some(Dialog::Palette(_)) => return Context::Finder,
-        Some(_) => return Context::Reader,
-        None => {}
-    }
-    let filters = [&model.sandboxes.filter, &model.versions.filter];
-    let filtering = filters.into_iter().flatten().any(|Filter { typing, .. }| *typing);
-    let searching = model.chat().and_then(|chat| chat.transcript.search.as_ref()).is_some_and(|search| search.typing);
-    if filtering || searching { Context::Finder } else { reader::pane(model.focus) }
 }

@@ -144,18 +144,24 @@ fn draw_preview(paint: &mut Paint<'_>, area: Rect, preview: &RestorePreview) {
     }
 }
 
+/// The filter's line: it says how to filter until it does.
 fn draw_filter(paint: &mut Paint<'_>, area: Rect, reader: &Reader) {
-    let text = sanitize_line(&reader.filter);
-    let dim = paint.part(Part::Dim);
-    let found = paint.part(Part::Match);
     let row = Rect { height: 1, ..area };
-    let left = [Piece::ours("/", dim), Piece::of(&text, found)];
-    let used = paint.row(row, &left, &[]);
-    if text.as_str().is_empty() {
-        let style = paint.part(Part::Placeholder);
-        paint.text((area.x + 1, area.y), area.width - 1, "a word or a key", style);
+    let placeholder = paint.part(Part::Placeholder);
+    if reader.filter.is_empty() && !reader.typing {
+        let key = paint.key(Context::Reader, Action::Filter).unwrap_or_default();
+        paint.row(row, &[Piece::ours(format!("{key} filters"), placeholder)], &[]);
+        return;
     }
-    paint.caret = Some(Position::new(area.x + used, area.y));
+    let left =
+        [Piece::ours("/", paint.part(Part::Dim)), Piece::of(&sanitize_line(&reader.filter), paint.part(Part::Match))];
+    let used = paint.row(row, &left, &[]);
+    if reader.filter.is_empty() {
+        paint.text((area.x + 1, area.y), area.width - 1, "a word or a key", placeholder);
+    }
+    if reader.typing {
+        paint.caret = Some(Position::new(area.x + used, area.y));
+    }
 }
 
 /// What it does, for how long, how much of it is done.
