@@ -99,7 +99,9 @@ fn lists(model: &Model, column: Rect) -> (Rect, Rect) {
 /// Title, transcript, status and prompt in a pane; `gap` blank rows below the title.
 fn talk(model: &Model, pane: Rect, gap: u16) -> Areas {
     let width = pane.width - PROMPT_MARK - 1;
-    let prompt = draft::height(&model.prompt().area, width, (model.size.rows / 3).max(1));
+    // A third of the screen, and a row of the transcript stays.
+    let most = (model.size.rows / 3).min(pane.height.saturating_sub(gap + 3)).max(1);
+    let prompt = draft::height(&model.prompt().area, width, most);
     let row = |y: u16, height: u16| Rect { y, height, ..pane };
     let rows = pane.height - 1 - gap - 1 - prompt;
     let top = pane.y + 1 + gap;

@@ -3,7 +3,7 @@
 use super::Step;
 use crate::tui::{
     app::{
-        action::Action,
+        action::{Action, Context},
         model::{Dialog, Focus},
     },
     key::{Code, Key},
@@ -55,7 +55,7 @@ impl Step<'_> {
             Some(Dialog::Palette(_)) => self.type_in_palette(key),
             Some(Dialog::Help(reader)) if reader.typing => self.type_in_help(key),
             Some(_) => {}
-            None if self.model.context() == crate::tui::app::action::Context::Finder => self.type_in_finder(key),
+            None if self.model.context() == Context::Finder => self.type_in_finder(key),
             None if self.model.focus == Focus::Prompt => self.type_in_prompt(key),
             None => {}
         }
@@ -69,7 +69,7 @@ impl Step<'_> {
             Some(Dialog::Palette(_)) => self.each_character(text, Self::type_in_palette),
             Some(Dialog::Help(reader)) if reader.typing => self.each_character(text, Self::type_in_help),
             Some(_) => {}
-            None if self.model.context() == crate::tui::app::action::Context::Finder => {
+            None if self.model.context() == Context::Finder => {
                 self.each_character(text, Self::type_in_finder);
             }
             None if self.model.focus == Focus::Prompt => self.paste_in_prompt(text),

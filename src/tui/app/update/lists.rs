@@ -127,7 +127,7 @@ impl Step<'_> {
     /// What was typed changed: the best row has the cursor.
     fn refilter(&mut self) {
         self.reshow();
-        focused!(self, list => best(list));
+        focused!(self, list => list.go(0));
     }
 
     pub(super) fn toggle_ended(&mut self) {
@@ -157,10 +157,6 @@ impl Step<'_> {
         let area = if self.model.focus == Focus::Versions { areas.versions } else { areas.sandboxes };
         usize::from(layout::list_rows(area).height)
     }
-}
-
-fn best<T: crate::tui::app::model::list::Row>(list: &mut Listing<T>) {
-    list.go(0);
 }
 
 /// Edits a line at its end. Whether it changed.

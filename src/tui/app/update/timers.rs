@@ -8,8 +8,8 @@ use super::{Step, toasts::ends};
 use crate::{
     core::item::Level,
     tui::app::{
-        Effect, Timer,
-        model::{Asked, Focus},
+        Effect, Timer, layout,
+        model::{Asked, Dialog, Focus},
     },
 };
 
@@ -72,13 +72,10 @@ impl Step<'_> {
         if model.place.still || !model.attended {
             return false;
         }
-        let chat = matches!(model.focus, Focus::Transcript | Focus::Prompt)
-            || model.size.columns >= crate::tui::app::layout::WIDE;
+        let chat = matches!(model.focus, Focus::Transcript | Focus::Prompt) || model.size.columns >= layout::WIDE;
         let turn = chat && model.chat().is_some_and(|chat| chat.turn.is_some() || chat.transcript.counts());
         turn || model.dialogs.iter().any(|dialog| match dialog {
-            crate::tui::app::model::Dialog::Progress { request, .. } => {
-                model.tasks.all.get(request).is_some_and(|task| task.end.is_none())
-            }
+            Dialog::Progress { request, .. } => model.tasks.all.get(request).is_some_and(|task| task.end.is_none()),
             _ => false,
         })
     }

@@ -10,7 +10,7 @@ use crate::{
             action::Action,
             layout,
             model::{
-                Asked, Focus, Link,
+                Asked, Chat, Focus, Link,
                 transcript::{Pane, Search},
             },
         },
@@ -133,7 +133,7 @@ impl Step<'_> {
 
     fn next_match(&mut self, forward: bool) {
         let Some(chat) = self.model.chat_mut() else { return };
-        let at = |chat: &crate::tui::app::model::Chat| chat.transcript.search.as_ref().and_then(|search| search.at);
+        let at = |chat: &Chat| chat.transcript.search.as_ref().and_then(|search| search.at);
         let before = at(chat);
         chat.transcript.next_match(forward);
         let after = at(chat);
