@@ -18,6 +18,10 @@ mod processes;
 #[path = "../support/program.rs"]
 mod program;
 mod prompts;
+#[allow(dead_code, reason = "each suite uses a part of it")]
+#[path = "../support/pty.rs"]
+mod pty;
+mod screen;
 #[allow(dead_code, reason = "the kills use the rest")]
 #[path = "../support/scripted_api.rs"]
 mod scripted_api;

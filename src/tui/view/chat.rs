@@ -52,13 +52,18 @@ fn draw_title(paint: &mut Paint<'_>, area: Rect) {
     }
     let mut right = Vec::new();
     if let Some(info) = model.chat().and_then(|chat| chat.info.as_ref()) {
-        left.extend([Piece::ours(dot.clone(), dim), Piece::of(&info.title.clean_line(), dim)]);
+        // One that only shell commands made has neither a title nor tokens.
+        if !info.title.raw().is_empty() {
+            left.extend([Piece::ours(dot.clone(), dim), Piece::of(&info.title.clean_line(), dim)]);
+        }
         let named = info.model.as_ref().filter(|_| model.size.columns >= NAMED_TABS);
         if let Some(name) = named {
             right.extend([Piece::of(&name.clean_line(), dim), Piece::ours(dot, dim)]);
         }
         let tokens = info.usage.input_tokens.saturating_add(info.usage.output_tokens);
-        right.push(Piece::ours(words::tokens(tokens), dim));
+        if tokens > 0 {
+            right.push(Piece::ours(words::tokens(tokens), dim));
+        }
     }
     paint.row(area, &left, &right);
 }

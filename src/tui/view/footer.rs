@@ -36,6 +36,8 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
         .useful()
         .into_iter()
         .filter_map(|action| Some((paint.key(context, action)?, action.hint())))
+        // That `down` goes down needs no telling.
+        .filter(|(key, word)| key != word)
         .collect();
     draw_hints(paint, area, &hints);
 }
@@ -46,14 +48,13 @@ fn draw_hints(paint: &mut Paint<'_>, area: Rect, hints: &[(String, &'static str)
     let gap = if wide.saturating_sub(3) <= usize::from(area.width) { "   " } else { "  " };
     let mut x = area.x;
     for (key, word) in hints {
-        // A key that is called what it does needs no word.
-        let needed = columns(key) + if key == word { 0 } else { 1 + columns(word) };
+        let needed = columns(key) + 1 + columns(word);
         if x + needed > area.right() {
             break;
         }
         let pieces = [
             Piece::ours(key.as_str(), paint.part(Part::HintKey)),
-            Piece::ours(if key == word { gap.to_owned() } else { format!(" {word}{gap}") }, paint.part(Part::Hint)),
+            Piece::ours(format!(" {word}{gap}"), paint.part(Part::Hint)),
         ];
         x += paint.pieces((x, area.y), area.right() - x, &pieces);
     }

@@ -7,10 +7,7 @@ use crate::{
         app::{
             action::Action,
             layout,
-            model::{
-                Focus,
-                list::{Filter, Listing},
-            },
+            model::{Focus, list::Filter},
         },
         key::{Code, Key},
     },

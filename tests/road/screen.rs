@@ -1,0 +1,111 @@
+//! The whole road once more, by keys through the real screen.
+
+use portable_pty::CommandBuilder;
+use serde_json::json;
+
+use crate::{
+    program::{self, KEY, Place},
+    pty::Pty,
+    scripted_api::{Gate, Part, ScriptedApi, text},
+};
+
+/// ctrl-x, and what follows it.
+fn chord(key: &str) -> String {
+    format!("\u{18}{key}")
+}
+
+const ENTER: &str = "\r";
+const ESC: &str = "\u{1b}";
+
+/// The screen on a place, with what its commands have in their environment.
+fn open(place: &Place) -> Pty {
+    let command = place.command(&[]);
+    let mut screen = CommandBuilder::new(command.get_program());
+    screen.env_clear();
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            screen.env(name, value);
+        }
+    }
+    screen.env("TERM", "xterm-256color");
+    Pty::start(screen, 120, 40)
+}
+
+#[test]
+fn the_whole_road_by_keys() {
+    let Some(claude) = program::claude() else { return };
+    let gate = Gate::new();
+    let write = json!({"file_path": "/mnt/workspace/heron.txt", "content": "a grey heron\n"});
+    let api = ScriptedApi::start(
+        KEY,
+        vec![
+            vec![text("First I write it. "), Part::Tool("Write", write)],
+            vec![text("The **heron** file "), Part::Wait(gate.clone()), text("is there now.")],
+        ],
+    );
+    let place = Place::with_claude(&claude, api.url());
+    let mut screen = open(&place);
+
+    // A sandbox, with nothing but its name.
+    screen.wait_for("n creates a sandbox");
+    screen.send("n");
+    screen.wait_for("New sandbox");
+    screen.send(format!("heron{ENTER}"));
+    screen.wait_until("the sandbox runs", |seen| seen.shows("1 running") && !seen.shows("Creating a sandbox"));
+
+    // A shell command needs no key.
+    screen.send(chord("i"));
+    screen.send(format!("!echo a grey $((40 + 2)){ENTER}"));
+    screen.wait_for("a grey 42");
+
+    // A prompt: the answer streams in, as markdown, with its tool.
+    screen.send(format!("make a heron file{ENTER}"));
+    screen.wait_until("half of the answer is there", |seen| seen.shows("The heron file"));
+    // A second screen shows the same, in the middle of the turn.
+    let mut second = open(&place);
+    second.wait_for("The heron file");
+    gate.open();
+    screen.wait_for("The heron file is there now.");
+    screen.wait_for("heron.txt");
+    second.wait_for("The heron file is there now.");
+    second.send("\u{3}\u{3}");
+    second.wait();
+    second.assert_given_back();
+
+    // Saved, damaged, restored as it was.
+    screen.send(chord("s"));
+    screen.wait_until("the version is in its pane", |seen| seen.shows("1 file ") && !seen.shows("Saving a version"));
+    screen.send(chord("i"));
+    screen.send(format!("!rm heron.txt; echo x > new{ENTER}"));
+    screen.wait_for("echo x > new");
+    program::wait_until("the damage is done", || place.sh("heron", "ls") == "new\n");
+    screen.send(chord("2"));
+    screen.send(ENTER);
+    screen.wait_until("what would change is told", |seen| seen.shows("heron.txt") && seen.shows("new"));
+    screen.wait_for("ancel");
+    screen.send(format!("\t{ENTER}"));
+    program::wait_until("it is as it was", || place.sh("heron", "cat heron.txt; ls") == "a grey heron\nheron.txt\n");
+
+    // The server dies; the screen goes on with the next one, and one that is opened then has the conversation.
+    place.kill_server();
+    screen.send(ESC);
+    screen.send(chord("i"));
+    screen.send(format!("!echo still $((40 + 2)){ENTER}"));
+    screen.wait_for("still 42");
+    screen.send(ESC);
+    screen.wait_for("q quit");
+    screen.send("q");
+    screen.wait();
+    screen.assert_given_back();
+
+    let mut screen = open(&place);
+    screen.wait_for("The heron file is there now.");
+    screen.send(chord("t"));
+    screen.wait_for("without saving");
+    screen.send("w");
+    program::wait_until("the sandbox has ended", || place.json(&["sandbox", "list"]) == json!([]));
+    screen.send(ESC);
+    screen.send(chord("q"));
+    screen.wait();
+    screen.assert_given_back();
+}
