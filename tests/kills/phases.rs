@@ -81,8 +81,9 @@ fn killed(road: &Road, args: &[&str], phase: Phase, what: &str) -> End {
         Victim::Client => program::kill(client.pid()),
         Victim::Server => program::kill(server),
         Victim::Keeper => program::kill(keeper),
-        // In the last phases of a save there is none: then nothing is killed, and nothing may happen.
-        Victim::Inside => movers(keeper).into_iter().for_each(program::kill),
+        // In the last phases of a save there is none: then nothing is killed, and nothing may happen. One of them may be
+        // another's child and go with it.
+        Victim::Inside => movers(keeper).into_iter().for_each(|mover| program::signal_if_there(mover, "KILL")),
         Victim::Claude => unreachable!("it has no part in this"),
     }
     drop(stopped);
