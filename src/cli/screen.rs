@@ -22,7 +22,6 @@ pub(super) fn run(global: &Global) -> Result<(), Failure> {
     let keymap = Keymap::load(of).map_err(|e| ApiError::not_configured(e.to_string()))?;
     let settings = &context.config.screen;
     let options = Options {
-        client: context.client()?,
         scope: context.scope(),
         keymap,
         theme: own_file(&context, "theme.toml")?,
@@ -44,7 +43,9 @@ pub(super) fn run(global: &Global) -> Result<(), Failure> {
     let ended = runtime.block_on(async {
         term::restore_on_panic();
         let mut term = Term::open(Manners { mouse: options.mouse }).map_err(refused)?;
-        let ended = runtime::run(&mut term, options).await;
+        // Where there is no screen nothing is made.
+        let client = context.client()?;
+        let ended = runtime::run(&mut term, client, options).await;
         let signal = term.signal().and_then(|signal| u8::try_from(signal).ok());
         term.close()?;
         match signal {

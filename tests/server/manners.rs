@@ -10,12 +10,13 @@ use serde_json::Value;
 use crate::program::{Place, text};
 
 #[test]
-fn without_a_command_it_says_what_it_is() {
+fn without_a_terminal_the_screen_says_what_to_use_instead() {
     let place = Place::new();
-    let out = place.ok(&[]);
-    assert_eq!(out.lines().count(), 1);
-    assert!(out.contains("sandboxes") && out.contains("screen"), "{out}");
-    assert!(!place.data().exists());
+    let out = place.run(&[]);
+    assert_eq!((out.status.code(), text(&out.stdout)), (Some(2), String::new()));
+    let said = text(&out.stderr);
+    assert!(said.contains("sandbank chat") && !said.contains('\u{1b}'), "{said}");
+    assert!(!place.data().exists(), "nothing was made");
 }
 
 #[test]

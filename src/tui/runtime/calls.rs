@@ -28,9 +28,9 @@ pub(super) struct Calls {
 
 impl Calls {
     /// Outcomes go to the queue.
-    pub fn new(options: &Options, queue: mpsc::Sender<Event>) -> Self {
-        let Options { client, scope, history, .. } = options;
-        Self { client: client.clone(), scope: scope.clone(), history: history.clone(), queue }
+    pub fn new(client: Client, options: &Options, queue: mpsc::Sender<Event>) -> Self {
+        let Options { scope, history, .. } = options;
+        Self { client, scope: scope.clone(), history: history.clone(), queue }
     }
 
     /// Starts what an effect asks for. Those that the loop itself carries out don't come here.

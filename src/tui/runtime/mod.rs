@@ -51,8 +51,6 @@ const FRAME_FAR: Duration = Duration::from_millis(40);
 
 /// What the screen is opened with.
 pub struct Options {
-    /// Of the server, which is started by the first call.
-    pub client: Client,
     /// Whose things, and where.
     pub scope: Scope,
     /// Which keys do what.
@@ -117,11 +115,12 @@ impl Themes {
     }
 }
 
-/// Opens the screen and runs it to its end. The terminal is given back by its owner.
+/// Opens the screen and runs it to its end. The server is started by the first call. The terminal is given back by its
+/// owner.
 ///
 /// # Errors
 /// The terminal's, or a theme that can't be taken.
-pub async fn run(term: &mut Term, options: Options) -> io::Result<()> {
+pub async fn run(term: &mut Term, client: Client, options: Options) -> io::Result<()> {
     let mut themes = Themes::new(&options).map_err(io::Error::other)?;
     let place = Place {
         account: options.scope.account.clone(),
@@ -138,10 +137,10 @@ pub async fn run(term: &mut Term, options: Options) -> io::Result<()> {
     term.draw(|frame| view::draw(&model, theme, frame))?;
 
     let (sender, queue) = mpsc::channel(QUEUE);
-    tokio::spawn(follow::follow(options.client.clone(), options.scope.account.clone(), sender.clone()));
+    tokio::spawn(follow::follow(client.clone(), options.scope.account.clone(), sender.clone()));
     let frame = if options.far { FRAME_FAR } else { FRAME };
-    let calls = Calls::new(&options, sender);
-    Loop { term, model, themes, calls, queue, timers: Timers::default(), own: VecDeque::new(), frame, options }
+    let calls = Calls::new(client.clone(), &options, sender);
+    Loop { term, model, themes, calls, queue, timers: Timers::default(), own: VecDeque::new(), frame, client, options }
         .run()
         .await
 }
@@ -157,6 +156,7 @@ struct Loop<'a> {
     own: VecDeque<Event>,
     /// The least time between two frames that no key asked for.
     frame: Duration,
+    client: Client,
     options: Options,
 }
 
@@ -252,7 +252,7 @@ impl Loop<'_> {
             }
             Effect::PageConversation { id, sandbox } => {
                 let scope = &self.options.scope;
-                let paged = self.term.lend(away::page_conversation(&self.options.client, scope, &sandbox)).await?;
+                let paged = self.term.lend(away::page_conversation(&self.client, scope, &sandbox)).await?;
                 self.done(id, Outcome::Paged(paged));
                 self.resized();
             }
