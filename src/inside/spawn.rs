@@ -77,6 +77,11 @@ pub fn spawn(argv: &[std::ffi::OsString], input: &Input, terminal: Option<&Termi
     let parent = rustix::process::getpid();
     let prepare = move || {
         rustix::process::setsid()?;
+        // A server that was started by nohup ignores hang-ups, and what it starts would too.
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
+            // SAFETY: plain system call.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
         if let Some(slave) = slave {
             // SAFETY: plain system call on a descriptor that the parent keeps open until `spawn` returns.
             if unsafe { libc::ioctl(slave, libc::TIOCSCTTY, 0) } != 0 {

@@ -30,7 +30,7 @@ pub use self::{
 };
 use super::effect::{EffectId, Timer};
 use crate::{
-    api::ApiError,
+    api::{ApiError, OpenBlock},
     core::{AccountId, ConversationId, MicroDollars, Profile, RequestId, SandboxId, SandboxInfo, Version, VersionId},
     tui::{
         app::action::{Action, Context},
@@ -71,6 +71,8 @@ pub struct Model {
     pub chats: BTreeMap<SandboxId, Chat>,
     /// A draft while no sandbox is selected.
     pub draft: Prompt,
+    /// Blocks that are being written in conversations which aren't known yet.
+    pub unowned: Vec<OpenBlock>,
     /// Commands that are being done, ours and others'.
     pub tasks: Tasks,
     /// What lies over the panes; the last has the keys.
@@ -206,6 +208,7 @@ impl Model {
             versions: Listing::default(),
             chats: BTreeMap::new(),
             draft: Prompt::default(),
+            unowned: Vec::new(),
             tasks: Tasks::default(),
             dialogs: Vec::new(),
             toasts: Toasts::default(),

@@ -75,6 +75,10 @@ impl Step<'_> {
                 self.model.conversations.insert(info.conversation, sandbox.clone());
             }
         }
+        let conversation = chat.info.as_ref().map(|info| info.conversation);
         chat.transcript.take(id, page);
+        if let Some(conversation) = conversation {
+            self.hand_over(conversation, sandbox);
+        }
     }
 }
