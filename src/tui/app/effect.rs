@@ -94,13 +94,6 @@ pub enum Effect {
         /// The draft.
         text: String,
     },
-    /// Shows a text in `$PAGER`; the screen is away meanwhile.
-    Page {
-        /// Answered by [`Outcome::Paged`](super::Outcome::Paged).
-        id: EffectId,
-        /// Clean text.
-        text: String,
-    },
     /// Shows a sandbox's whole conversation in `$PAGER`; the screen is away meanwhile.
     PageConversation {
         /// Answered by [`Outcome::Paged`](super::Outcome::Paged).

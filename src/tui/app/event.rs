@@ -122,7 +122,7 @@ pub enum Outcome {
     Preview(Result<Changes, ApiError>),
     /// Of [`Effect::Edit`](super::Effect::Edit): the text as the editor left it.
     Edited(Result<String, String>),
-    /// Of [`Effect::Page`](super::Effect::Page).
+    /// Of [`Effect::PageConversation`](super::Effect::PageConversation).
     Paged(Result<(), String>),
     /// Of [`Effect::Copy`](super::Effect::Copy): what was done with it, for people (never "copied" when it was only
     /// sent to the terminal).

@@ -59,7 +59,7 @@ impl Drop for Draft {
 }
 
 /// Shows a text in the pager.
-pub(super) async fn page(text: String) -> Result<(), String> {
+async fn page(text: String) -> Result<(), String> {
     let mut child = Command::new("sh")
         .args(["-c", "exec ${PAGER:-less}"])
         .stdin(Stdio::piped())

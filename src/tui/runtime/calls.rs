@@ -91,7 +91,6 @@ impl Calls {
             | Effect::SetMouse { .. }
             | Effect::Copy { .. }
             | Effect::Edit { .. }
-            | Effect::Page { .. }
             | Effect::PageConversation { .. }
             | Effect::SetTimer { .. }
             | Effect::StopTimer { .. } => {}

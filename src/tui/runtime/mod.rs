@@ -245,11 +245,6 @@ impl Loop<'_> {
                 self.done(id, Outcome::Edited(edited));
                 self.resized();
             }
-            Effect::Page { id, text } => {
-                let paged = self.term.lend(away::page(text)).await?;
-                self.done(id, Outcome::Paged(paged));
-                self.resized();
-            }
             Effect::PageConversation { id, sandbox } => {
                 let scope = &self.options.scope;
                 let paged = self.term.lend(away::page_conversation(&self.client, scope, &sandbox)).await?;

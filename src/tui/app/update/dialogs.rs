@@ -1,6 +1,10 @@
 //! What lies over the panes: opening, closing, and moving in it.
 
-use super::{Step, lists::edit_line, tasks::progress_of};
+use super::{
+    Step,
+    lists::{edit_line, rows},
+    tasks::progress_of,
+};
 use crate::{
     core::{RequestId, item::Level},
     tui::{
@@ -139,33 +143,18 @@ impl Step<'_> {
 
     pub(super) fn act_in_reader(&mut self, action: Action) {
         let Some(dialog) = self.model.dialogs.last() else { return };
-        let height = usize::from(layout::reader_rows(self.model, dialog).height).max(1);
-        let page = isize::try_from(height).unwrap_or(1);
-        let rows = match action {
-            Action::Up => -1,
-            Action::Down => 1,
-            Action::HalfPageUp => -(page / 2).max(1),
-            Action::HalfPageDown => (page / 2).max(1),
-            Action::PageUp => -page,
-            Action::PageDown => page,
-            Action::Top => isize::MIN,
-            Action::Bottom => isize::MAX,
-            Action::Accept => return self.accept_reader(),
-            Action::NextField | Action::PreviousField => {
-                if let Some(Dialog::Restore(open)) = self.model.dialogs.last_mut() {
-                    open.confirmed = !open.confirmed;
-                }
-                return;
+        let height = usize::from(layout::reader_rows(self.model, dialog).height);
+        if let Some(rows) = rows(action, height) {
+            return self.scroll_reader(rows);
+        }
+        match (action, self.model.dialogs.last_mut()) {
+            (Action::Accept, _) => self.accept_reader(),
+            (Action::NextField | Action::PreviousField, Some(Dialog::Restore(open))) => {
+                open.confirmed = !open.confirmed;
             }
-            Action::Filter => {
-                if let Some(Dialog::Help(reader)) = self.model.dialogs.last_mut() {
-                    reader.typing = true;
-                }
-                return;
-            }
-            other => return self.act_over_dialog(other),
-        };
-        self.scroll_reader(rows);
+            (Action::Filter, Some(Dialog::Help(reader))) => reader.typing = true,
+            (other, _) => self.act_over_dialog(other),
+        }
     }
 
     pub(super) fn scroll_reader(&mut self, rows: isize) {

@@ -46,21 +46,12 @@ macro_rules! focused {
 
 impl Step<'_> {
     pub(super) fn act_in_list(&mut self, action: Action) {
-        let page = isize::try_from(self.list_height().max(1)).unwrap_or(1);
-        let rows = match action {
-            Action::Up => -1,
-            Action::Down => 1,
-            Action::HalfPageUp => -(page / 2).max(1),
-            Action::HalfPageDown => (page / 2).max(1),
-            Action::PageUp => -page,
-            Action::PageDown => page,
-            Action::Top => isize::MIN,
-            Action::Bottom => isize::MAX,
-            Action::Open => return self.open_selected(),
-            Action::Filter => return self.begin_filter(),
-            other => return self.act_anywhere(other),
-        };
-        self.move_in_list(rows);
+        match (action, rows(action, self.list_height())) {
+            (_, Some(rows)) => self.move_in_list(rows),
+            (Action::Open, _) => self.open_selected(),
+            (Action::Filter, _) => self.begin_filter(),
+            (other, _) => self.act_anywhere(other),
+        }
     }
 
     pub(super) fn move_in_list(&mut self, rows: isize) {
@@ -154,6 +145,22 @@ impl Step<'_> {
         let area = if self.model.focus == Focus::Versions { areas.versions } else { areas.sandboxes };
         usize::from(layout::list_rows(area).height)
     }
+}
+
+/// How far an action moves in what shows `height` rows; nothing when it is no move.
+pub(super) fn rows(action: Action, height: usize) -> Option<isize> {
+    let page = isize::try_from(height.max(1)).unwrap_or(1);
+    Some(match action {
+        Action::Up => -1,
+        Action::Down => 1,
+        Action::HalfPageUp => -(page / 2).max(1),
+        Action::HalfPageDown => (page / 2).max(1),
+        Action::PageUp => -page,
+        Action::PageDown => page,
+        Action::Top => isize::MIN,
+        Action::Bottom => isize::MAX,
+        _ => return None,
+    })
 }
 
 /// Edits a line at its end. Whether it changed.
