@@ -8,7 +8,7 @@ use crate::{
     config::{self, Background as Configured},
     tui::{
         keymap::Keymap,
-        runtime::{self, Options},
+        runtime::{self, Options, Themes},
         term::{self, Manners, Refused, Term},
         theme::{Background, Colors},
     },
@@ -21,16 +21,18 @@ pub(super) fn run(global: &Global) -> Result<(), Failure> {
     let of = keymap.as_ref().map(|(path, text)| (path.as_path(), text.as_str()));
     let keymap = Keymap::load(of).map_err(|e| ApiError::not_configured(e.to_string()))?;
     let settings = &context.config.screen;
+    let background = match settings.background {
+        Configured::Auto => None,
+        Configured::Dark => Some(Background::Dark),
+        Configured::Light => Some(Background::Light),
+    };
+    let colors = if set("NO_COLOR") { Colors::None } else { Colors::Ansi };
+    let themes = Themes::new(own_file(&context, "theme.toml")?, background, colors)
+        .map_err(|e| ApiError::not_configured(e.to_string()))?;
     let options = Options {
         scope: context.scope(),
         keymap,
-        theme: own_file(&context, "theme.toml")?,
-        background: match settings.background {
-            Configured::Auto => None,
-            Configured::Dark => Some(Background::Dark),
-            Configured::Light => Some(Background::Light),
-        },
-        colors: if set("NO_COLOR") { Colors::None } else { Colors::Ansi },
+        themes,
         mouse: settings.mouse,
         ascii: settings.ascii,
         still: settings.still,
@@ -38,7 +40,6 @@ pub(super) fn run(global: &Global) -> Result<(), Failure> {
         history: context.data.path().join("prompts"),
         drafts: context.data.path().to_owned(),
     };
-    options.check_theme().map_err(|e| ApiError::not_configured(e.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         term::restore_on_panic();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 
-use super::{Options, history};
+use super::history;
 use crate::{
     api::{ApiError, Command, CommandRequest, PageQuery, Scope, SearchQuery, UsageQuery, command::Changes},
     client::{Client, Order},
@@ -28,9 +28,8 @@ pub(super) struct Calls {
 
 impl Calls {
     /// Outcomes go to the queue.
-    pub fn new(client: Client, options: &Options, queue: mpsc::Sender<Event>) -> Self {
-        let Options { scope, history, .. } = options;
-        Self { client, scope: scope.clone(), history: history.clone(), queue }
+    pub fn new(client: Client, scope: Scope, history: PathBuf, queue: mpsc::Sender<Event>) -> Self {
+        Self { client, scope, history, queue }
     }
 
     /// Starts what an effect asks for. Those that the loop itself carries out don't come here.

@@ -55,12 +55,8 @@ pub struct Options {
     pub scope: Scope,
     /// Which keys do what.
     pub keymap: Keymap,
-    /// The user's theme: where it is, and its text.
-    pub theme: Option<(PathBuf, String)>,
-    /// The background, when the terminal isn't to be asked.
-    pub background: Option<Background>,
-    /// What of colours the terminal gets.
-    pub colors: Colors,
+    /// What things look like.
+    pub themes: Themes,
     /// Clicks and the wheel are ours.
     pub mouse: bool,
     /// Borders and marks are plain ASCII.
@@ -75,18 +71,8 @@ pub struct Options {
     pub drafts: PathBuf,
 }
 
-impl Options {
-    /// Whether the user's theme can be taken: told before the screen is there.
-    ///
-    /// # Errors
-    /// It can't.
-    pub fn check_theme(&self) -> Result<(), ThemeError> {
-        Themes::new(self).map(drop)
-    }
-}
-
 /// Themes for both backgrounds, made when they are first needed.
-struct Themes {
+pub struct Themes {
     user: Option<(PathBuf, String)>,
     fixed: Option<Background>,
     colors: Colors,
@@ -94,12 +80,16 @@ struct Themes {
 }
 
 impl Themes {
-    fn new(options: &Options) -> Result<Self, ThemeError> {
-        let user = options.theme.clone();
+    /// The theme for a background, or for what the terminal will say; `user` is the user's own: where it is, and its
+    /// text.
+    ///
+    /// # Errors
+    /// The user's can't be taken: told before the screen is there.
+    pub fn new(user: Option<(PathBuf, String)>, fixed: Option<Background>, colors: Colors) -> Result<Self, ThemeError> {
         let of = user.as_ref().map(|(path, text)| (path.as_path(), text.as_str()));
         // Dark until the terminal says otherwise: most are, and dark's colours can be read on light.
-        let now = Theme::load(of, options.background.unwrap_or(Background::Dark), options.colors)?;
-        Ok(Self { fixed: options.background, colors: options.colors, now, user })
+        let now = Theme::load(of, fixed.unwrap_or(Background::Dark), colors)?;
+        Ok(Self { user, fixed, colors, now })
     }
 
     fn for_background(&mut self, said: Option<Background>) -> &Theme {
@@ -119,30 +109,42 @@ impl Themes {
 /// owner.
 ///
 /// # Errors
-/// The terminal's, or a theme that can't be taken.
+/// The terminal's.
 pub async fn run(term: &mut Term, client: Client, options: Options) -> io::Result<()> {
-    let mut themes = Themes::new(&options).map_err(io::Error::other)?;
+    let Options { scope, keymap, mut themes, mouse, ascii, still, far, history, drafts } = options;
     let place = Place {
-        account: options.scope.account.clone(),
-        profile: options.scope.profile,
+        account: scope.account.clone(),
+        profile: scope.profile,
         zone: TimeZone::system(),
         seed: Uuid::new_v4(),
-        ascii: options.ascii,
-        still: options.still,
+        ascii,
+        still,
     };
-    let mut model = Model::new(place, Arc::new(options.keymap.clone()), term.size(), Timestamp::now());
-    model.mouse = options.mouse;
+    let mut model = Model::new(place, Arc::new(keymap), term.size(), Timestamp::now());
+    model.mouse = mouse;
     // The first frame comes before the first question.
     let theme = themes.for_background(None);
     term.draw(|frame| view::draw(&model, theme, frame))?;
 
     let (sender, queue) = mpsc::channel(QUEUE);
-    tokio::spawn(follow::follow(client.clone(), options.scope.account.clone(), sender.clone()));
-    let frame = if options.far { FRAME_FAR } else { FRAME };
-    let calls = Calls::new(client.clone(), &options, sender);
-    Loop { term, model, themes, calls, queue, timers: Timers::default(), own: VecDeque::new(), frame, client, options }
-        .run()
-        .await
+    tokio::spawn(follow::follow(client.clone(), scope.account.clone(), sender.clone()));
+    let frame = if far { FRAME_FAR } else { FRAME };
+    let calls = Calls::new(client.clone(), scope.clone(), history, sender);
+    Loop {
+        term,
+        model,
+        themes,
+        calls,
+        queue,
+        timers: Timers::default(),
+        own: VecDeque::new(),
+        frame,
+        client,
+        scope,
+        drafts,
+    }
+    .run()
+    .await
 }
 
 struct Loop<'a> {
@@ -157,7 +159,9 @@ struct Loop<'a> {
     /// The least time between two frames that no key asked for.
     frame: Duration,
     client: Client,
-    options: Options,
+    scope: Scope,
+    /// Folder for the draft that an editor gets.
+    drafts: PathBuf,
 }
 
 impl Loop<'_> {
@@ -241,13 +245,12 @@ impl Loop<'_> {
             Effect::SetTimer { timer, after } => self.timers.set(timer, after),
             Effect::StopTimer { timer } => self.timers.stop(timer),
             Effect::Edit { id, text } => {
-                let edited = self.term.lend(away::edit(&self.options.drafts, text)).await?;
+                let edited = self.term.lend(away::edit(&self.drafts, text)).await?;
                 self.done(id, Outcome::Edited(edited));
                 self.resized();
             }
             Effect::PageConversation { id, sandbox } => {
-                let scope = &self.options.scope;
-                let paged = self.term.lend(away::page_conversation(&self.client, scope, &sandbox)).await?;
+                let paged = self.term.lend(away::page_conversation(&self.client, &self.scope, &sandbox)).await?;
                 self.done(id, Outcome::Paged(paged));
                 self.resized();
             }

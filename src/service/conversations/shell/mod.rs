@@ -123,18 +123,12 @@ impl Inner {
         // One pipe for both streams keeps their order.
         let words = ["sh", "-c", "exec sh -c -- \"$0\" 2>&1", command].map(str::to_owned);
         let spec = Spec { command: words.into(), workdir: found.workdir(), pty: None };
+        let (id, stored) = (ExecId(request.request_id.0), serde_json::to_string(&spec));
+        let stored = stored.map_err(|e| ApiError::failed(e.to_string()))?;
+        let sandbox_id = found.info.sandbox_id.clone();
         let row = ExecRow {
-            exec_id: ExecId(request.request_id.0),
-            account: request.account.clone(),
-            profile: request.profile,
-            sandbox_id: found.info.sandbox_id.clone(),
             conversation: Some(conversation.conversation),
-            spec: serde_json::to_string(&spec).map_err(|e| ApiError::failed(e.to_string()))?,
-            state: ExecState::Accepted,
-            committed: 0,
-            exit_code: None,
-            reason: None,
-            created_at: Timestamp::now(),
+            ..ExecRow::new(id, request.account.clone(), request.profile, sandbox_id, stored)
         };
         let tool = Tool { state: ToolState::Running, ..tool(command) };
         let (new, item) = (row.clone(), item(&row, tool));

@@ -2,7 +2,10 @@
 
 use frizbee::{Config, Matcher};
 
-use super::{Step, lists::edit_line};
+use super::{
+    Step,
+    lists::{edit_line, moves},
+};
 use crate::tui::{
     app::{
         action::Action,
@@ -123,28 +126,21 @@ impl Step<'_> {
 
 /// Actions that mean something without a key's own place: not moves, and not what only a dialog or a line has.
 fn palette_has(action: Action) -> bool {
-    !matches!(
-        action,
-        Action::Palette
-            | Action::Back
-            | Action::Up
-            | Action::Down
-            | Action::HalfPageUp
-            | Action::HalfPageDown
-            | Action::PageUp
-            | Action::PageDown
-            | Action::Top
-            | Action::Bottom
-            | Action::Open
-            | Action::NewLine
-            | Action::OlderPrompt
-            | Action::NewerPrompt
-            | Action::Undo
-            | Action::Redo
-            | Action::NextField
-            | Action::PreviousField
-            | Action::Accept
-            | Action::Yes
-            | Action::No
-    )
+    !moves(action)
+        && !matches!(
+            action,
+            Action::Palette
+                | Action::Back
+                | Action::Open
+                | Action::NewLine
+                | Action::OlderPrompt
+                | Action::NewerPrompt
+                | Action::Undo
+                | Action::Redo
+                | Action::NextField
+                | Action::PreviousField
+                | Action::Accept
+                | Action::Yes
+                | Action::No
+        )
 }

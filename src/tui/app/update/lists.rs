@@ -163,6 +163,11 @@ pub(super) fn rows(action: Action, height: usize) -> Option<isize> {
     })
 }
 
+/// Whether an action is a move.
+pub(super) fn moves(action: Action) -> bool {
+    rows(action, 1).is_some()
+}
+
 /// Edits a line at its end. Whether it changed.
 pub(super) fn edit_line(text: &mut String, key: Key) -> bool {
     use unicode_segmentation::UnicodeSegmentation;

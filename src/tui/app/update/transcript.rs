@@ -1,6 +1,9 @@
 //! The transcript of the selected sandbox.
 
-use super::{Step, lists::edit_line};
+use super::{
+    Step,
+    lists::{edit_line, moves},
+};
 use crate::{
     api::ApiError,
     core::{SandboxId, item::Level},
@@ -21,15 +24,8 @@ use crate::{
 impl Step<'_> {
     pub(super) fn act_in_transcript(&mut self, action: Action) {
         match action {
-            Action::Up
-            | Action::Down
-            | Action::HalfPageUp
-            | Action::HalfPageDown
-            | Action::PageUp
-            | Action::PageDown
-            | Action::Top
-            | Action::Bottom => self.in_transcript(action),
             Action::Open => self.in_transcript(Action::ToggleFold),
+            step if moves(step) => self.in_transcript(step),
             other => self.act_anywhere(other),
         }
     }
