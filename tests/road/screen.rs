@@ -83,4 +83,27 @@ fn the_whole_road_by_keys() {
     screen.wait_for("1 deleted");
     screen.send(format!("\t{ENTER}"));
     program::wait_until("it is as it was", || place.sh("heron", "cat heron.txt; ls") == "a grey heron\nheron.txt\n");
+
+    // The dialog has gone. The server dies; the screen goes on with the next one, and one that is opened then has the conversation.
+    screen.wait_for("q quit");
+    place.kill_server();
+    screen.send(chord("i"));
+    screen.send(format!("!echo still $((40 + 2)){ENTER}"));
+    screen.wait_for("still 42");
+    screen.send(chord("1"));
+    screen.wait_for("q quit");
+    screen.send("q");
+    screen.wait();
+    screen.assert_given_back();
+
+    let mut screen = open(&place);
+    screen.wait_for("The heron file is there now.");
+    screen.send(chord("t"));
+    screen.wait_for("without saving");
+    screen.send("w");
+    program::wait_until("the sandbox has ended", || place.json(&["sandbox", "list"]) == json!([]));
+    // Also over the dialog of what was done.
+    screen.send(chord("q"));
+    screen.wait();
+    screen.assert_given_back();
 }
