@@ -189,7 +189,8 @@ impl File<'_> {
     }
 }
 
-fn line_of(text: &str, at: usize) -> usize {
+/// The line, from 1, in which a place of a text is.
+pub(super) fn line_of(text: &str, at: usize) -> usize {
     1 + text.as_bytes().iter().take(at).filter(|b| **b == b'\n').count()
 }
 

@@ -7,7 +7,7 @@ use ratatui::style::{Color, Modifier, Style};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::text::Role;
+use super::{keymap::line_of, text::Role};
 
 /// What a terminal's background is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -197,10 +197,8 @@ impl Theme {
     }
 
     fn lay_over(&mut self, path: &Path, text: &str) -> Result<(), ThemeError> {
-        let error = |at: usize, problem: String| {
-            let line = 1 + text.as_bytes().iter().take(at).filter(|b| **b == b'\n').count();
-            ThemeError(format!("{}:{line}: {problem}", path.display()))
-        };
+        let error =
+            |at: usize, problem: String| ThemeError(format!("{}:{}: {problem}", path.display(), line_of(text, at)));
         let tables: Tables =
             toml::from_str(text).map_err(|e| error(e.span().map_or(0, |span| span.start), e.message().to_owned()))?;
         let on = |background| self.background == background;

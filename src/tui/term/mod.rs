@@ -8,10 +8,14 @@
 //! Whatever happens (quit, signal, panic, suspension, an editor) the terminal is afterwards as it was before: [`modes`]
 //! has both directions, [`tty`] does it. Nothing here waits for an answer of the terminal. Input and output don't block:
 //! a terminal that reads slowly gets fewer frames, the latest of them.
+//!
+//! A little above 400 lines: all of it is [`Term`], whose parts (input, frames, signals, what is on its way) have files
+//! of their own.
 
 mod input;
 mod lexer;
 mod modes;
+mod outgoing;
 mod screen;
 mod signals;
 mod tty;
@@ -20,7 +24,7 @@ use std::{
     collections::VecDeque,
     env,
     future::pending,
-    io, mem,
+    io,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -37,6 +41,7 @@ use tokio::{
 pub use self::tty::{Refused, restore_on_panic};
 use self::{
     input::Input,
+    outgoing::Outgoing,
     screen::Screen,
     signals::{Signals, Told},
     tty::Tty,
@@ -68,9 +73,7 @@ pub struct Term {
     input: Input,
     events: VecDeque<TermEvent>,
     screen: Terminal<Screen>,
-    /// What the terminal has yet to take, from `sent` on: one frame at most, and small orders.
-    out: Vec<u8>,
-    sent: usize,
+    out: Outgoing,
     mouse: bool,
     /// A frame was left out, or the terminal forgot what it showed: whoever draws has to be woken.
     stale: bool,
@@ -113,8 +116,7 @@ impl Term {
             input: Input::new(remote),
             events: VecDeque::new(),
             screen,
-            out: Vec::new(),
-            sent: 0,
+            out: Outgoing::default(),
             mouse: manners.mouse,
             stale: false,
             life: Life::Open,
@@ -236,7 +238,7 @@ impl Term {
             return Ok(());
         }
         let Ok(_) = self.screen.draw(draw);
-        mem::swap(&mut self.out, &mut self.screen.backend_mut().out);
+        self.out.swap(&mut self.screen.backend_mut().out);
         self.send();
         Ok(())
     }
@@ -326,9 +328,8 @@ impl Term {
 
     fn give_back(&mut self) -> io::Result<()> {
         let tty = self.tty.get_ref();
-        let torn = tty.is_held() && tty.write_all(&self.out[self.sent..]).is_err();
+        let torn = tty.is_held() && tty.write_all(self.out.rest()).is_err();
         self.out.clear();
-        self.sent = 0;
         tty.release(torn)
     }
 
@@ -367,26 +368,15 @@ impl Term {
     /// Sends an order after what is on its way.
     fn order(&mut self, bytes: &[u8]) {
         if self.life == Life::Open && self.tty.get_ref().is_held() {
-            self.out.extend_from_slice(bytes);
+            self.out.push(bytes);
             self.send();
         }
     }
 
-    /// Writes as much as the terminal takes now.
     fn send(&mut self) {
-        while self.sent < self.out.len() {
-            match rustix::io::write(self.tty.get_ref().fd(), &self.out[self.sent..]) {
-                Ok(n) => self.sent += n,
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return,
-                Err(_) => {
-                    self.life = Life::Ending;
-                    break;
-                }
-            }
+        if self.out.send(self.tty.get_ref().fd()).is_err() {
+            self.life = Life::Ending;
         }
-        self.out.clear();
-        self.sent = 0;
     }
 }
 
