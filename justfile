@@ -18,4 +18,4 @@ bench *WORD:
 # folder.
 bench-screen *ARGS:
     cargo build --locked --release
-    "${TUIBENCH:-../shared/tools/tuibench}/compare.sh" benches/screen/target.json {{ARGS}}
+    "${TUIBENCH:-../shared/tools/tuibench}/compare.sh" "$PWD/benches/screen/target.json" {{ARGS}}

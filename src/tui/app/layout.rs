@@ -96,7 +96,7 @@ fn lists(model: &Model, column: Rect) -> (Rect, Rect) {
     (Rect { height: first, ..column }, below)
 }
 
-/// Title, transcript, status and prompt in a pane; `gap` blank rows below the title.
+/// Title, transcript, status and prompt in a pane; `gap` blank rows below the title and columns at the right.
 fn talk(model: &Model, pane: Rect, gap: u16) -> Areas {
     let width = pane.width - PROMPT_MARK - 1;
     // A third of the screen, and a row of the transcript stays.
@@ -107,7 +107,7 @@ fn talk(model: &Model, pane: Rect, gap: u16) -> Areas {
     let top = pane.y + 1 + gap;
     Areas {
         chat_title: row(pane.y, 1),
-        transcript: Rect { x: pane.x + GUTTER, width: pane.width - GUTTER, ..row(top, rows) },
+        transcript: Rect { x: pane.x + GUTTER, width: pane.width - GUTTER - gap, ..row(top, rows) },
         status: row(top + rows, 1),
         prompt: row(top + rows + 1, prompt),
         ..Areas::default()
