@@ -22,11 +22,12 @@ mod testing {
             LazyLock, Mutex, PoisonError,
             atomic::{AtomicU64, Ordering},
         },
-        thread,
-        time::Duration,
     };
 
-    use rustix::process::{Signal, getpid, kill_process};
+    use signal_hook::{
+        consts::{SIGKILL, SIGSTOP},
+        low_level::raise,
+    };
 
     static CRASH_AT: LazyLock<Option<u64>> =
         LazyLock::new(|| std::env::var("SANDBANK_TEST_CRASH_AT").ok().and_then(|n| n.parse().ok()));
@@ -36,16 +37,15 @@ mod testing {
     pub fn point(name: &str) {
         static PASSED: AtomicU64 = AtomicU64::new(0);
         if CRASH_AT.is_some_and(|at| PASSED.fetch_add(1, Ordering::Relaxed) + 1 == at) {
-            let _ = kill_process(getpid(), Signal::KILL);
+            let _ = raise(SIGKILL);
         }
         if let Some(file) = STOP_AT.as_ref()
             && let Ok(wish) = fs::read_to_string(file)
             && is_now(&wish, name)
             && fs::remove_file(file).is_ok()
         {
-            let _ = kill_process(getpid(), Signal::STOP);
-            // The signal may reach another thread first; this one must not run on until it has.
-            thread::sleep(Duration::from_millis(20));
+            // To this thread: a signal to the process may reach another one first, and this one would run on.
+            let _ = raise(SIGSTOP);
         }
     }
 
