@@ -92,7 +92,7 @@ actions! {
     Suspend "suspend" "suspend" "Stop the screen and give the shell back";
     Redraw "redraw" "redraw" "Draw the screen anew";
     ToggleMouse "toggle_mouse" "mouse" "Take the mouse, or leave it to the terminal";
-    Interrupt "interrupt" "interrupt" "Interrupt the running turn; else clear the draft; else quit";
+    Interrupt "interrupt" "interrupt" "Interrupt what runs in the chat; else clear the draft; else quit";
     Back "back" "back" "Close what is open, or go back to the lists";
     Refresh "refresh" "refresh" "Ask the server for everything again";
     // Focus.

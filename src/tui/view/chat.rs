@@ -88,7 +88,7 @@ fn draw_status(paint: &mut Paint<'_>, area: Rect) {
                 let style = paint.part(Part::Error);
                 vec![Piece::of(&sanitize_line(&format!(" {} ", error.message)), style)]
             }
-            _ => turn(paint, chat, &mut right),
+            _ => under_way(paint, chat, &mut right),
         },
     };
     paint.row(area, &left, &right);
@@ -116,8 +116,10 @@ fn found(search: &Search) -> String {
     }
 }
 
-fn turn(paint: &Paint<'_>, chat: &Chat, right: &mut Vec<Piece<'static>>) -> Vec<Piece<'static>> {
-    let Some(task) = chat.turn.as_ref().and_then(|request| paint.model.tasks.all.get(request)) else {
+/// The newest of what is under way, and how to stop it.
+fn under_way(paint: &Paint<'_>, chat: &Chat, right: &mut Vec<Piece<'static>>) -> Vec<Piece<'static>> {
+    let newest = chat.under_way().last();
+    let Some(task) = newest.and_then(|request| paint.model.tasks.all.get(request)) else {
         return Vec::new();
     };
     let (dim, running) = (paint.part(Part::Dim), paint.part(Part::Running));

@@ -74,7 +74,7 @@ fn row(paint: &mut Paint<'_>, row: Rect, sandbox: &SandboxInfo, fits: &[usize]) 
 
 /// What it does, in a word that is told apart by its look too.
 fn state(model: &Model, sandbox: &SandboxInfo) -> (&'static str, Part) {
-    let works = model.chats.get(&sandbox.sandbox_id).is_some_and(|chat| chat.turn.is_some());
+    let works = model.chats.get(&sandbox.sandbox_id).is_some_and(|chat| chat.under_way().next().is_some());
     match sandbox.status {
         SandboxStatus::Running if works => ("working", Part::Accent),
         SandboxStatus::Running => ("running", Part::Running),

@@ -22,7 +22,7 @@ pub(in crate::tui::app) enum Asked {
     /// How this command ended.
     Result(RequestId),
     /// Whether this command is told to stop.
-    Interrupt,
+    Interrupt(RequestId),
     /// What this restore would change.
     Preview(SandboxId, VersionId),
     /// The draft of this sandbox, or of none, back from the editor.

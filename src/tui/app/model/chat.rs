@@ -14,4 +14,13 @@ pub struct Chat {
     pub prompt: Prompt,
     /// The turn that is being done.
     pub turn: Option<RequestId>,
+    /// Shell commands under way, the newest last. They go on beside a turn.
+    pub shells: Vec<RequestId>,
+}
+
+impl Chat {
+    /// All that is under way: what a person may want to stop.
+    pub fn under_way(&self) -> impl Iterator<Item = &RequestId> {
+        self.turn.iter().chain(&self.shells)
+    }
 }

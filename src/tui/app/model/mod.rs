@@ -99,8 +99,8 @@ pub struct Model {
     pub(super) told: BTreeSet<RequestId>,
     /// Whose conversation it is.
     pub(super) conversations: BTreeMap<ConversationId, SandboxId>,
-    /// A turn that was told to stop: it isn't told twice.
-    pub(super) interrupted: Option<RequestId>,
+    /// Turns and shell commands that were told to stop: none is told twice.
+    pub(super) interrupted: BTreeSet<RequestId>,
     /// The person did something, or the first list was there: the focus is theirs.
     pub(super) settled: bool,
     /// Since when what was spent today counts.
@@ -178,7 +178,7 @@ pub struct Armed {
 /// What a second press does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArmedFor {
-    /// Interrupt this turn.
+    /// Stop this turn or shell command.
     Interrupt {
         /// Its command.
         request: RequestId,
@@ -222,7 +222,7 @@ impl Model {
             timers: BTreeSet::new(),
             told: BTreeSet::new(),
             conversations: BTreeMap::new(),
-            interrupted: None,
+            interrupted: BTreeSet::new(),
             settled: false,
             spent_since: None,
             started: false,
@@ -313,6 +313,13 @@ impl Model {
     /// The selected sandbox's turn.
     pub fn turn(&self) -> Option<RequestId> {
         self.chat()?.turn
+    }
+
+    /// What an interrupt stops in the selected sandbox: the newest of what is under way and wasn't told yet.
+    pub fn stoppable(&self) -> Option<RequestId> {
+        let since = |request: &&RequestId| self.tasks.all.get(request).map(|task| task.since);
+        let under_way = self.chat()?.under_way().filter(|request| !self.interrupted.contains(request));
+        under_way.max_by_key(since).copied()
     }
 
     /// A name for the next order, which will be answered.

@@ -93,7 +93,7 @@ impl Step<'_> {
         self.say(Level::Info, said, "");
     }
 
-    /// Esc: the top thing closes; in a running turn the second press interrupts it; else back to the lists.
+    /// Esc: the top thing closes; the second press stops what is under way; else back to the lists.
     fn back(&mut self, armed: Option<ArmedFor>) {
         self.dismiss_errors();
         if self.close_top() || self.close_finders() {
@@ -101,29 +101,22 @@ impl Step<'_> {
         }
         match self.model.focus {
             Focus::Sandboxes | Focus::Versions => {}
-            Focus::Transcript | Focus::Prompt => match self.model.turn() {
-                Some(request) if self.model.interrupted != Some(request) => {
-                    if armed == Some(ArmedFor::Interrupt { request }) {
-                        self.interrupt_turn(request);
-                    } else {
-                        self.arm(ArmedFor::Interrupt { request });
-                    }
-                }
-                _ => self.focus(Focus::Sandboxes),
+            Focus::Transcript | Focus::Prompt => match self.model.stoppable() {
+                Some(request) if armed == Some(ArmedFor::Interrupt { request }) => self.stop(request),
+                Some(request) => self.arm(ArmedFor::Interrupt { request }),
+                None => self.focus(Focus::Sandboxes),
             },
         }
     }
 
-    /// Ctrl-C: closes what is open; interrupts a running turn; clears the draft; quits at the second press.
+    /// Ctrl-C: closes what is open; stops what is under way; clears the draft; quits at the second press.
     fn interrupt(&mut self, armed: Option<ArmedFor>) {
         if self.close_top() {
             return;
         }
-        match self.model.turn() {
-            Some(request) if self.model.interrupted != Some(request) => return self.interrupt_turn(request),
-            _ => {}
-        }
-        if !self.model.prompt().is_empty() {
+        if let Some(request) = self.model.stoppable() {
+            self.stop(request);
+        } else if !self.model.prompt().is_empty() {
             let draft = self.model.prompt_mut().take();
             self.keep_prompt(&draft);
         } else if armed == Some(ArmedFor::Quit) {

@@ -25,8 +25,8 @@ impl Step<'_> {
             (Asked::Submit(request) | Asked::Result(request), Outcome::Command(answer)) => {
                 self.take_command(request, answer);
             }
-            (Asked::Interrupt, Outcome::Command(Err(error))) => {
-                self.model.interrupted = None;
+            (Asked::Interrupt(request), Outcome::Command(Err(error))) => {
+                self.model.interrupted.remove(&request);
                 self.say_error(&error);
             }
             (Asked::Preview(sandbox, version), Outcome::Preview(changes)) => {
@@ -62,6 +62,7 @@ impl Step<'_> {
             self.model.sandboxes.cursor = newest.map(|sandbox| sandbox.sandbox_id.clone());
         }
         self.model.sandboxes.set(sandboxes, kept(self.model.show_ended));
+        self.assign();
         self.start_focus();
     }
 

@@ -42,9 +42,10 @@ impl Step<'_> {
         self.model.armed = Some(Armed { what, until });
     }
 
-    pub(super) fn interrupt_turn(&mut self, request: RequestId) {
-        self.model.interrupted = Some(request);
-        let id = self.model.ask(Asked::Interrupt);
+    /// Tells a turn or a shell command to stop.
+    pub(super) fn stop(&mut self, request: RequestId) {
+        self.model.interrupted.insert(request);
+        let id = self.model.ask(Asked::Interrupt(request));
         self.order(Effect::Interrupt { id, request });
     }
 }

@@ -33,19 +33,31 @@ impl Step<'_> {
     }
 
     fn begin_task(&mut self, request: RequestId, task: Task) {
-        if task.kind == "chat"
-            && let Some(sandbox) = task.sandbox.as_deref().and_then(|named| self.resolve(named))
-        {
-            self.model.chats.entry(sandbox).or_default().turn = Some(request);
-        }
         self.model.tasks.all.insert(request, task);
+        self.assign();
+    }
+
+    /// Turns and shell commands under way are of the chats of the sandboxes that they name, as soon as those are known.
+    pub(super) fn assign(&mut self) {
+        let tasks = self.model.tasks.all.iter().filter(|(_, task)| task.end.is_none() && converses(task));
+        let of = tasks.filter_map(|(request, task)| {
+            Some((self.resolve(task.sandbox.as_deref()?)?, *request, task.kind == "shell"))
+        });
+        for (sandbox, request, shell) in of.collect::<Vec<_>>() {
+            let chat = self.model.chats.entry(sandbox).or_default();
+            if !shell {
+                chat.turn = Some(request);
+            } else if !chat.shells.contains(&request) {
+                chat.shells.push(request);
+            }
+        }
     }
 
     /// Sandboxes without a known conversation in which a command under way says something.
     pub(super) fn conversing(&self) -> BTreeSet<SandboxId> {
         let tasks = self.model.tasks.all.values();
         tasks
-            .filter(|task| task.end.is_none() && matches!(task.kind.as_str(), "chat" | "shell"))
+            .filter(|task| task.end.is_none() && converses(task))
             .filter_map(|task| self.resolve(task.sandbox.as_deref()?))
             .filter(|sandbox| self.model.chats.get(sandbox).is_none_or(|chat| chat.info.is_none()))
             .collect()
@@ -144,8 +156,9 @@ impl Step<'_> {
     fn finish(&mut self, request: RequestId, end: Result<(), ApiError>) {
         for chat in self.model.chats.values_mut() {
             chat.turn.take_if(|turn| *turn == request);
+            chat.shells.retain(|shell| *shell != request);
         }
-        self.model.interrupted.take_if(|turn| *turn == request);
+        self.model.interrupted.remove(&request);
         let Some(task) = self.model.tasks.all.get_mut(&request) else { return };
         if task.end.is_some() {
             return;
@@ -248,6 +261,11 @@ impl Step<'_> {
             task.end.is_none() || task.asked.is_some() || shown.contains(request) || last == Some(*request)
         });
     }
+}
+
+/// What it does is seen in the transcript.
+pub(super) fn converses(task: &Task) -> bool {
+    matches!(task.kind.as_str(), "chat" | "shell")
 }
 
 pub(super) fn progress_of(dialog: &Dialog) -> Option<RequestId> {

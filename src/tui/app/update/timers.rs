@@ -73,7 +73,8 @@ impl Step<'_> {
             return false;
         }
         let chat = matches!(model.focus, Focus::Transcript | Focus::Prompt) || model.size.columns >= layout::WIDE;
-        let turn = chat && model.chat().is_some_and(|chat| chat.turn.is_some() || chat.transcript.counts());
+        let turn =
+            chat && model.chat().is_some_and(|chat| chat.under_way().next().is_some() || chat.transcript.counts());
         turn || model.dialogs.iter().any(|dialog| match dialog {
             Dialog::Progress { request, .. } => model.tasks.all.get(request).is_some_and(|task| task.end.is_none()),
             _ => false,

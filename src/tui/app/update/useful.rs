@@ -1,6 +1,6 @@
 //! What the footer shows and the palette begins with.
 
-use super::lists::ended;
+use super::{lists::ended, tasks::converses};
 use crate::tui::app::{
     Model,
     action::{Action, Context},
@@ -11,7 +11,8 @@ pub(in crate::tui::app) fn useful(model: &Model) -> Vec<Action> {
     let sandbox = model.sandbox().is_some_and(|sandbox| !ended(sandbox));
     let restorable = sandbox && model.version().is_some();
     let turn = model.turn().is_some();
-    let doing = model.tasks.all.values().any(|task| !matches!(task.kind.as_str(), "chat" | "shell"));
+    let stops = model.stoppable().is_some();
+    let doing = model.tasks.all.values().any(|task| !converses(task));
     let searching = model.chat().is_some_and(|chat| chat.transcript.search.is_some());
     let wanted: &[(Action, bool)] = match model.context() {
         Context::Sandboxes => &[
@@ -38,7 +39,7 @@ pub(in crate::tui::app) fn useful(model: &Model) -> Vec<Action> {
             (Action::Quit, true),
         ],
         Context::Transcript => &[
-            (Action::Interrupt, turn),
+            (Action::Interrupt, stops),
             (Action::NextMatch, searching),
             (Action::FocusPrompt, sandbox),
             (Action::ToggleFold, true),
@@ -52,7 +53,7 @@ pub(in crate::tui::app) fn useful(model: &Model) -> Vec<Action> {
             (Action::Quit, true),
         ],
         Context::Prompt => &[
-            (Action::Interrupt, turn),
+            (Action::Interrupt, stops),
             (Action::Send, sandbox && !turn),
             (Action::CreateSandbox, !sandbox),
             (Action::Back, true),

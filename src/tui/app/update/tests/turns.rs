@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    api::{OpenBlock, PlacedItem},
+    api::{CommandSummary, OpenBlock, PlacedItem},
     core::{ConversationId, Item},
     tui::app::model::{ArmedFor, Focus},
 };
@@ -49,6 +49,52 @@ fn ctrl_c_interrupts_then_clears_then_quits() {
     assert_eq!(screen.press("ctrl-c"), []);
     assert_eq!(screen.press("ctrl-c"), [Effect::Quit]);
     assert!(screen.model.ended);
+}
+
+#[test]
+fn a_shell_command_is_stopped_too_the_newest_first() {
+    let (mut screen, turn) = turn();
+    screen.write("!yes");
+    let effects = screen.press("enter");
+    let shell = screen.accept(&effects);
+    for stopped in [shell, turn] {
+        let effects = screen.press("ctrl-c");
+        assert!(
+            matches!(effects.as_slice(), [Effect::Interrupt { request, .. }] if *request == stopped),
+            "{effects:?}"
+        );
+    }
+    assert_eq!(screen.press("ctrl-c"), []);
+    screen.finish(shell, serde_json::Value::Null, None);
+    assert!(screen.model.chat().unwrap().shells.is_empty());
+}
+
+#[rstest::rstest]
+fn what_runs_when_the_screen_opens_is_known_whatever_is_answered_first(#[values(true, false)] sandboxes_first: bool) {
+    let mut screen = Screen::new();
+    let effects = screen.connect();
+    let request = RequestId(Uuid::from_u128(1));
+    let running = CommandSummary {
+        request_id: request,
+        kind: "chat".into(),
+        state: CommandState::Running,
+        sandbox: Some("heron-1".into()),
+        created_at: at(NOW),
+    };
+    let asked = |wanted: fn(&Effect) -> Option<EffectId>| effects.iter().find_map(wanted).unwrap();
+    let sandboxes = asked(|effect| if let Effect::ListSandboxes { id } = effect { Some(*id) } else { None });
+    let commands = asked(|effect| if let Effect::ListCommands { id } = effect { Some(*id) } else { None });
+    let mut answers = [
+        (sandboxes, Outcome::Sandboxes(Ok(vec![sandbox(1, SandboxStatus::Running)]))),
+        (commands, Outcome::Commands(Ok(vec![running]))),
+    ];
+    if !sandboxes_first {
+        answers.reverse();
+    }
+    for (id, outcome) in answers {
+        screen.done(id, outcome);
+    }
+    assert_eq!(screen.model.stoppable(), Some(request));
 }
 
 #[test]
