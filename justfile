@@ -14,6 +14,10 @@ deny:
 bench *WORD:
     cargo bench --locked --bench figures -- {{WORD}}
 
+# The README's picture and recording, made anew from the program.
+recording:
+    cargo bench --locked --bench recording
+
 # The screen beside bare ratatui and tmux, in one run: start, echo, CPU, wake-ups, memory. TUIBENCH is the harness's
 # folder.
 bench-screen *ARGS:

@@ -6,6 +6,7 @@ use std::{
     collections::BTreeSet,
     io::{Read, Write},
     num::NonZeroU16,
+    process::Command,
     sync::{Arc, Condvar, Mutex},
     thread,
     time::{Duration, Instant},
@@ -20,6 +21,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Seen {
     /// Every byte.
     pub bytes: Vec<u8>,
+    /// Since the start: when a piece came, and how many bytes there were then.
+    pub pieces: Vec<(Duration, usize)>,
     screen: vt100::Parser,
     over: bool,
 }
@@ -84,6 +87,20 @@ fn non_zero(n: u16) -> NonZeroU16 {
 }
 
 impl Pty {
+    /// Starts a command, with the environment that it names and no other.
+    pub fn of(command: &Command, columns: u16, rows: u16) -> Self {
+        let mut own = CommandBuilder::new(command.get_program());
+        own.args(command.get_args());
+        own.env_clear();
+        own.env("TERM", "xterm-256color");
+        for (name, value) in command.get_envs() {
+            if let Some(value) = value {
+                own.env(name, value);
+            }
+        }
+        Self::start(own, columns, rows)
+    }
+
     /// Starts a program. Its environment is what `command` says.
     pub fn start(command: CommandBuilder, columns: u16, rows: u16) -> Self {
         let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
@@ -92,14 +109,18 @@ impl Pty {
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().unwrap();
         let screen = vt100::Parser::new(non_zero(rows), non_zero(columns), 0);
-        let seen = Arc::new((Mutex::new(Seen { bytes: Vec::new(), screen, over: false }), Condvar::new()));
+        let seen =
+            Arc::new((Mutex::new(Seen { bytes: Vec::new(), pieces: Vec::new(), screen, over: false }), Condvar::new()));
         let theirs = Arc::clone(&seen);
+        let start = Instant::now();
         thread::spawn(move || {
             let mut buffer = [0; 8192];
             loop {
                 let n = reader.read(&mut buffer).unwrap_or(0);
                 let mut seen = theirs.0.lock().unwrap();
                 seen.bytes.extend_from_slice(&buffer[..n]);
+                let piece = (start.elapsed(), seen.bytes.len());
+                seen.pieces.push(piece);
                 seen.screen.process(&buffer[..n]);
                 seen.over = n == 0;
                 theirs.1.notify_all();

@@ -5,6 +5,7 @@
 use std::{
     convert::Infallible,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -25,6 +26,8 @@ pub enum Part {
     Text(String),
     /// Nothing more is sent until the gate is open.
     Wait(Gate),
+    /// Nothing more is sent for so long.
+    Pause(Duration),
     /// A call of a tool.
     Tool(&'static str, Value),
 }
@@ -229,6 +232,7 @@ async fn stream(id: &str, model: &Value, turn: Vec<Part>, events: &Events) {
                 }
             }
             Part::Wait(gate) => gate.passed().await,
+            Part::Pause(time) => tokio::time::sleep(time).await,
             Part::Tool(name, input) => {
                 if std::mem::take(&mut open) {
                     events.stop(index).await;
