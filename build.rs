@@ -1,11 +1,17 @@
-//! Compiles `proto/` with protox (no protoc needed) and names the build.
+//! Compiles `proto/` with protox (no protoc needed), reads the screen's defaults, and names the build.
 
 use std::{
     env,
     error::Error,
+    fmt::Write,
     fs,
     path::{Path, PathBuf},
     process::Command,
+};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -15,6 +21,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The comparison with Modal's own descriptors reads this file (tests/modal).
     fs::write(out.join("descriptors.fds"), prost::Message::encode_to_vec(&descriptors))?;
     tonic_prost_build::configure().bytes(".modal.task_command_router").compile_fds(descriptors)?;
+
+    println!("cargo:rerun-if-changed=assets");
+    for name in ["keymap", "theme"] {
+        let text = fs::read_to_string(format!("assets/{name}.toml"))?;
+        fs::write(out.join(format!("{name}.rs")), entries(&text).map_err(|e| format!("assets/{name}.toml: {e}"))?)?;
+    }
 
     // A build is told from another of the same version by its commit, or "release" outside a checkout.
     let git = |args: &[&str]| {
@@ -31,5 +43,41 @@ fn main() -> Result<(), Box<dyn Error>> {
     let commit =
         git(&["rev-parse", "--short=12", "HEAD"]).map_or_else(|| "release".to_owned(), |s| s.trim().to_owned());
     println!("cargo:rustc-env=SANDBANK_COMMIT={commit}");
+    Ok(())
+}
+
+/// A TOML file's entries as a Rust constant, in the order of the file: table, key, strings.
+fn entries(text: &str) -> Result<String, Box<dyn Error>> {
+    let mut found = Vec::new();
+    collect(&DeTable::parse(text)?, "", &mut found)?;
+    found.sort();
+    let mut code = "&[\n".to_owned();
+    for (_, table, key, values) in found {
+        writeln!(code, "    ({table:?}, {key:?}, &{values:?}),")?;
+    }
+    Ok(code + "]\n")
+}
+
+fn collect(
+    table: &Spanned<DeTable<'_>>,
+    name: &str,
+    found: &mut Vec<(usize, String, String, Vec<String>)>,
+) -> Result<(), Box<dyn Error>> {
+    for (key, value) in table.get_ref() {
+        let strings = match value.get_ref() {
+            DeValue::String(one) => vec![one.to_string()],
+            DeValue::Array(all) => {
+                let strings = all.iter().map(|value| value.get_ref().as_str().map(str::to_owned));
+                strings.collect::<Option<_>>().ok_or_else(|| format!("{key} isn't all strings"))?
+            }
+            DeValue::Table(inner) => {
+                let name = if name.is_empty() { key.to_string() } else { format!("{name}.{key}") };
+                collect(&Spanned::new(value.span(), inner.clone()), &name, found)?;
+                continue;
+            }
+            _ => return Err(format!("{key} is no string").into()),
+        };
+        found.push((key.span().start, name.to_owned(), key.to_string(), strings));
+    }
     Ok(())
 }

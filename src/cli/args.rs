@@ -56,7 +56,7 @@ Example:
   sandbank completions bash > ~/.local/share/bash-completion/completions/sandbank";
 
 /// Claude Code in isolated sandboxes, every version of the work banked in S3.
-#[derive(Debug, Parser)]
+#[derive(Debug, Default, Parser)]
 #[command(name = "sandbank", bin_name = "sandbank", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -344,6 +344,12 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn nothing_typed_is_what_is_taken_without_parsing() {
+        let parsed = Args::try_parse_from(["sandbank"]).unwrap();
+        assert_eq!(format!("{parsed:?}"), format!("{:?}", Args::default()));
     }
 
     #[rstest::rstest]

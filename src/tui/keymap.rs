@@ -10,10 +10,9 @@ use toml::Spanned;
 
 use super::{
     app::action::{Action, Context},
+    defaults,
     key::Key,
 };
-
-const DEFAULT: &str = include_str!("../../assets/keymap.toml");
 
 /// Keys in a sequence. Two are what people remember; the bound keeps a file from asking for a hundred.
 const MAX_SEQUENCE: usize = 3;
@@ -66,9 +65,9 @@ impl Keymap {
     /// # Errors
     /// Anything in the file that can't be taken; two actions on one key of one context.
     pub fn load(user: Option<(&Path, &str)>) -> Result<Self, KeymapError> {
-        let mut bindings = File { path: Path::new("assets/keymap.toml"), text: DEFAULT, is_default: true }.read()?;
+        let mut bindings = by_default().map_err(|problem| KeymapError(format!("assets/keymap.toml: {problem}")))?;
         if let Some((path, text)) = user {
-            for new in (File { path, text, is_default: false }).read()? {
+            for new in (File { path, text }).read()? {
                 match bindings.iter_mut().find(|old| old.context == new.context && old.action == new.action) {
                     Some(old) => *old = new,
                     None => bindings.push(new),
@@ -137,11 +136,27 @@ fn written(keys: &[Key]) -> String {
     keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// A keymap's text, and where it is.
+fn by_default() -> Result<Vec<Binding>, String> {
+    defaults::KEYMAP.iter().map(|(table, name, keys)| Binding::read(context(table)?, name, keys)).collect()
+}
+
+impl Binding {
+    fn read(context: Context, name: &str, keys: &[impl AsRef<str>]) -> Result<Self, String> {
+        let action = named(Action::ALL, name, |a| a.name()).map_err(|allowed| unknown("action", name, &allowed))?;
+        let sequences = keys.iter().map(|text| sequence(text.as_ref(), context)).collect::<Result<_, _>>();
+        let sequences = sequences.map_err(|problem| format!("[{}] {}: {problem}", context.name(), action.name()))?;
+        Ok(Self { context, action, sequences, line: None })
+    }
+}
+
+fn context(table: &str) -> Result<Context, String> {
+    named(Context::ALL, table, |c| c.name()).map_err(|allowed| unknown("place", table, &allowed))
+}
+
+/// The text of a user's keymap, and where it is.
 struct File<'a> {
     path: &'a Path,
     text: &'a str,
-    is_default: bool,
 }
 
 /// One key or several.
@@ -162,22 +177,16 @@ impl File<'_> {
         })?;
         let mut bindings = Vec::new();
         for (table, entries) in tables {
-            let context = named(Context::ALL, table.get_ref(), |c| c.name())
-                .map_err(|allowed| self.error(table.span().start, unknown("place", table.get_ref(), &allowed)))?;
+            let context = context(table.get_ref()).map_err(|problem| self.error(table.span().start, problem))?;
             for (name, keys) in entries {
                 let at = name.span().start;
-                let action = named(Action::ALL, name.get_ref(), |a| a.name())
-                    .map_err(|allowed| self.error(at, unknown("action", name.get_ref(), &allowed)))?;
-                let sequences = match keys.into_inner() {
+                let keys = match keys.into_inner() {
                     Keys::One(keys) => vec![keys],
                     Keys::Many(keys) => keys,
                 };
-                let sequences =
-                    sequences.iter().map(|text| sequence(text, context)).collect::<Result<_, _>>().map_err(
-                        |problem| self.error(at, format_args!("[{}] {}: {problem}", context.name(), action.name())),
-                    )?;
-                let line = (!self.is_default).then(|| line_of(self.text, at));
-                bindings.push((at, Binding { context, action, sequences, line }));
+                let binding =
+                    Binding::read(context, name.get_ref(), &keys).map_err(|problem| self.error(at, problem))?;
+                bindings.push((at, Binding { line: Some(line_of(self.text, at)), ..binding }));
             }
         }
         bindings.sort_by_key(|(at, _)| *at);

@@ -11,6 +11,7 @@
 //! terminal. The screen holds no truth: all of it comes from the server, and closing the screen loses nothing.
 
 pub mod app;
+mod defaults;
 pub mod key;
 pub mod keymap;
 pub mod pty;

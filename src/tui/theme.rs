@@ -7,7 +7,7 @@ use ratatui::style::{Color, Modifier, Style};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{keymap::line_of, text::Role};
+use super::{defaults, keymap::line_of, text::Role};
 
 /// What a terminal's background is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -136,8 +136,6 @@ const ATTRIBUTES: [(&str, Modifier); 6] = [
     ("struck", Modifier::CROSSED_OUT),
 ];
 
-const DEFAULT: &str = include_str!("../../assets/theme.toml");
-
 /// Styles for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Theme {
@@ -185,7 +183,7 @@ impl Theme {
     /// Anything in the file that can't be taken, also for the other background.
     pub fn load(user: Option<(&Path, &str)>, background: Background, colors: Colors) -> Result<Self, ThemeError> {
         let mut theme = Self { background, roles: BTreeMap::new(), parts: BTreeMap::new() };
-        theme.lay_over(Path::new("assets/theme.toml"), DEFAULT)?;
+        theme.take_defaults().map_err(|problem| ThemeError(format!("assets/theme.toml: {problem}")))?;
         if let Some((path, text)) = user {
             theme.lay_over(path, text)?;
         }
@@ -194,6 +192,23 @@ impl Theme {
             styles.for_each(|style| *style = Style { fg: None, bg: None, ..*style });
         }
         Ok(theme)
+    }
+
+    fn take_defaults(&mut self) -> Result<(), String> {
+        let background = match self.background {
+            Background::Dark => "dark",
+            Background::Light => "light",
+        };
+        for (table, name, words) in defaults::THEME {
+            let look = words.first().copied().unwrap_or_default();
+            // What counts on one background stands behind what counts on both.
+            match table.rsplit_once('.').unwrap_or((background, table)) {
+                (on, "text") if on == background => self.roles.extend([read(&ROLES, name, look)?]),
+                (on, "part") if on == background => self.parts.extend([read(&PARTS, name, look)?]),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn lay_over(&mut self, path: &Path, text: &str) -> Result<(), ThemeError> {
@@ -235,15 +250,19 @@ impl Theme {
 
 /// A table's looks; else where and what is wrong.
 fn looks<T: Copy>(names: &[(&str, T)], table: &Looks) -> Result<Vec<(T, Style)>, (usize, String)> {
-    let look = |(name, look): (&Spanned<String>, &Spanned<String>)| {
-        let one = names.iter().find(|(known, _)| known == name.get_ref()).ok_or_else(|| {
-            let all: Vec<_> = names.iter().map(|(name, _)| *name).collect();
-            let name = crate::core::text::sanitize_line(name.get_ref());
-            (look.span().start, format!("nothing is called `{name}` here; there are {}", all.join(", ")))
-        })?;
-        Ok((one.1, style(look.get_ref()).map_err(|problem| (look.span().start, format!("{}: {problem}", one.0)))?))
+    let read = |(name, look): (&Spanned<String>, &Spanned<String>)| {
+        read(names, name.get_ref(), look.get_ref()).map_err(|problem| (look.span().start, problem))
     };
-    table.iter().map(look).collect()
+    table.iter().map(read).collect()
+}
+
+/// One of them by its name.
+fn read<T: Copy>(names: &[(&str, T)], name: &str, look: &str) -> Result<(T, Style), String> {
+    let Some((_, of)) = names.iter().find(|(known, _)| *known == name) else {
+        let all: Vec<_> = names.iter().map(|(name, _)| *name).collect();
+        return Err(format!("nothing is called `{}` here; there are {}", shown(name), all.join(", ")));
+    };
+    Ok((*of, style(look).map_err(|problem| format!("{name}: {problem}"))?))
 }
 
 /// Reads a look.

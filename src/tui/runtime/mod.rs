@@ -115,16 +115,18 @@ pub async fn run(term: &mut Term, client: Client, options: Options) -> io::Resul
     let place = Place {
         account: scope.account.clone(),
         profile: scope.profile,
-        zone: TimeZone::system(),
+        zone: TimeZone::UTC,
         seed: Uuid::new_v4(),
         ascii,
         still,
     };
     let mut model = Model::new(place, Arc::new(keymap), term.size(), Timestamp::now());
     model.mouse = mouse;
-    // The first frame comes before the first question.
+    // The first frame comes before the first question, and before the system's time zones are looked through: nothing
+    // with a time is there yet.
     let theme = themes.for_background(None);
     term.draw(|frame| view::draw(&model, theme, frame))?;
+    model.place.zone = TimeZone::system();
 
     let (sender, queue) = mpsc::channel(QUEUE);
     tokio::spawn(follow::follow(client.clone(), scope.account.clone(), sender.clone()));
