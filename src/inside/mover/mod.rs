@@ -4,13 +4,18 @@
 //! [`words`], [`codec`], [`path`] and [`http`] serve both ends; the rest runs inside the sandbox.
 
 pub mod codec;
+mod context;
 mod hash;
 pub mod http;
 pub mod path;
+mod pipes;
 mod restore;
 mod root;
 mod send;
 mod session;
+mod stop;
+mod tell;
+mod threads;
 mod walk;
 pub mod words;
 

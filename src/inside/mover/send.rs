@@ -18,11 +18,12 @@ use rustix::fs::FileType;
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    context::Mover,
     hash::{PIECE, entry, read_entry},
     http::{Fault, Hope, repeat},
     path::check_path,
     root::{Root, file_type, look, open_file, read_link, size, special},
-    session::{Mover, blocking},
+    threads::blocking,
     words::{Digest, Entry, Frame, Kind, Request, part_range},
 };
 

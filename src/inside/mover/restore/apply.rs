@@ -21,8 +21,8 @@ use crate::{
     fault,
     inside::mover::{
         path::{is_below, split},
+        pipes::Out,
         root::{Root, file_type, look, mode, modified, mtime_ns, open_file, read_link},
-        session::Out,
         walk::{Found, Walk},
         words::{Entry, Facts, Frame, Kind},
     },

@@ -6,10 +6,12 @@ use futures::StreamExt as _;
 
 use super::tree::{Merge, Step, Tree};
 use crate::inside::mover::{
+    context::Mover,
     hash::has_content,
     path::split,
     root::{file_type, mode, mtime_ns, size},
-    session::{Mover, READERS, Stop, ahead, blocking},
+    stop::Stop,
+    threads::{READERS, ahead, blocking},
     walk::{Found, Walk},
     words::{Change, Content, Entry, Facts, Frame, Kind, Special, Totals, part_count},
 };

@@ -15,8 +15,11 @@ use self::{
     work::Work,
 };
 use super::{
+    context::Mover,
     path::TreeCheck,
-    session::{Input, Mover, Stop, blocking},
+    pipes::Input,
+    stop::Stop,
+    threads::blocking,
     words::{Facts, Frame, Phase, Totals, Unfinished},
 };
 use crate::fault;

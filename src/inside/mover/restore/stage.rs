@@ -18,10 +18,13 @@ use super::{compare::Plan, tree::Tree, work::Work};
 use crate::{
     fault,
     inside::mover::{
+        context::Mover,
         hash::{PIECE, part_digest},
         http::{Fault, Hope, repeat},
+        pipes::Input,
         root::size,
-        session::{Input, Mover, READERS, Stop, ahead, blocking},
+        stop::Stop,
+        threads::{READERS, ahead, blocking},
         words::{Content, Digest, Frame, Kind, Request, WINDOW, part_range},
     },
 };
@@ -71,7 +74,7 @@ pub async fn stage(mover: &Mover, input: &mut Input, work: &Arc<Work>, tree: &Tr
                     let Some(staged) = open.get(&(entry, part)).cloned() else {
                         return Err(Stop(format!("the service sends part {part} of entry {entry} unasked")));
                     };
-                    let permit = mover.permits.clone().acquire_owned().await.map_err(|e| Stop(e.to_string()))?;
+                    let permit = mover.permit().await?;
                     let mover = mover.clone();
                     fetching.spawn(async move {
                         let _permit = permit;
