@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::stream::ResultLine;
+use super::stream::turn::ResultLine;
 use crate::core::Untrusted;
 
 /// Exit code of a process that SIGTERM ended, as a shell counts it.

@@ -15,7 +15,11 @@ pub use open::{Change, OpenBlock, OpenKind};
 
 use super::{
     Ending, cost,
-    stream::{Assistant, Block, Content, Event, Line, ResultLine, User},
+    stream::{
+        Event, Line,
+        message::{Assistant, Block, Content, User},
+        turn::ResultLine,
+    },
 };
 use crate::core::{
     Item, ItemBody, Untrusted, Usage,

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    agent::stream::{Block, Delta, Raw, Stream},
+    agent::stream::{
+        message::Block,
+        partial::{Delta, Raw, Stream},
+    },
     core::Untrusted,
 };
 

@@ -1,9 +1,14 @@
 //! From bytes to events: lines, and what each says.
 
 mod event;
+pub mod message;
+pub mod partial;
 mod split;
+pub mod state;
+pub mod task;
+pub mod turn;
 
-pub use event::*;
+pub use event::{Event, Line};
 pub use split::{Piece, Splitter};
 
 use serde::{Deserialize, de::DeserializeOwned};

@@ -1,0 +1,138 @@
+//! Messages: finished blocks of an answer, tool results, and what stands in the user's place.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::core::Untrusted;
+
+/// `assistant`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Assistant {
+    /// The message with its one block.
+    pub message: Message,
+    /// The answer was cut off by an interrupt.
+    #[serde(default)]
+    pub aborted: bool,
+    /// The text is the CLI's account of an API error, not Claude's.
+    #[serde(default)]
+    pub is_api_error_message: bool,
+    /// How long the thinking took.
+    #[serde(default)]
+    pub thinking_duration_ms: Option<u64>,
+    /// RFC 3339.
+    #[serde(default)]
+    pub timestamp: Option<String>,
+}
+
+/// `user`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct User {
+    /// Tool results or text.
+    pub message: UserMessage,
+    /// The tool's result in its own form.
+    #[serde(default)]
+    pub tool_use_result: Value,
+    /// Written by the CLI in the user's place: a summary, a request to go on.
+    #[serde(default, rename = "isSynthetic")]
+    pub is_synthetic: bool,
+    /// An echo of what we sent.
+    #[serde(default, rename = "isReplay")]
+    pub is_replay: bool,
+    /// RFC 3339.
+    #[serde(default)]
+    pub timestamp: Option<String>,
+}
+
+/// A user message.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct UserMessage {
+    /// Text, or blocks.
+    pub content: Content,
+}
+
+/// A message of the API.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Message {
+    /// Several lines share it: one for each block.
+    #[serde(default)]
+    pub id: String,
+    /// Who answered; `<synthetic>` is the CLI itself.
+    #[serde(default)]
+    pub model: Untrusted,
+    /// Text, or blocks.
+    pub content: Content,
+}
+
+/// A message's content: the API allows both forms.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Content {
+    /// Plain text.
+    Text(Untrusted),
+    /// Blocks.
+    Blocks(Vec<Block>),
+}
+
+impl Content {
+    /// All its text together.
+    pub fn text(&self) -> Untrusted {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Blocks(blocks) => {
+                let texts: Vec<_> = blocks
+                    .iter()
+                    .filter_map(|b| match b {
+                        Block::Text { text } => Some(text.raw()),
+                        _ => None,
+                    })
+                    .collect();
+                Untrusted::new(texts.join("\n"))
+            }
+        }
+    }
+}
+
+/// One block.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Block {
+    /// Prose.
+    Text {
+        /// Markdown.
+        text: Untrusted,
+    },
+    /// Thinking.
+    Thinking {
+        /// Its text; empty when the API keeps it to itself.
+        #[serde(default)]
+        thinking: Untrusted,
+    },
+    /// A call of a tool.
+    ToolUse {
+        /// Its id.
+        id: String,
+        /// The tool.
+        name: Untrusted,
+        /// Its input.
+        #[serde(default)]
+        input: Value,
+    },
+    /// What a tool gave back.
+    ToolResult {
+        /// The call.
+        tool_use_id: String,
+        /// Text or blocks.
+        #[serde(default = "nothing")]
+        content: Content,
+        /// It failed.
+        #[serde(default)]
+        is_error: bool,
+    },
+    /// A block that this version doesn't know.
+    #[serde(other)]
+    Other,
+}
+
+fn nothing() -> Content {
+    Content::Text(Untrusted::default())
+}
