@@ -9,7 +9,7 @@
 //! spools         output that sandboxes may forget
 //! places         clients of Modal and buckets      clients     whose environment counts
 //! bus            what followers of events see      carried     this program inside sandboxes
-//! doctor         what is in order and what isn't
+//! doctor         what is in order and what isn't    errors      what several of them say
 //! ```
 
 mod bus;
@@ -18,6 +18,7 @@ mod clients;
 mod commands;
 pub mod conversations;
 mod doctor;
+mod errors;
 mod exec;
 mod names;
 pub mod place;

@@ -15,11 +15,7 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    ClientEnv, Inner, Run,
-    sandboxes::{Found, interrupted},
-    shim::Launch,
-};
+use super::{ClientEnv, Inner, Run, errors::interrupted, sandboxes::Found, shim::Launch};
 use crate::{
     agent::{Conversation, Invocation, Session},
     api::{ApiError, CommandRequest, command::Turn},

@@ -8,13 +8,13 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{interrupted, is_live};
+use super::is_live;
 use crate::{
     agent::command::AGENT_DIR,
     api::{ApiError, CommandRequest},
     core::{Profile, SandboxConfig, SandboxInfo, SandboxStatus},
     modal::{CreateRequest, Modal, Sandbox, Stage},
-    service::{ClientEnv, Inner, Run, commands::Outcome, names},
+    service::{ClientEnv, Inner, Run, commands::Outcome, errors::interrupted, names},
     store::{Pace, SandboxRow, StoreError},
 };
 

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{ended, interrupted, is_live};
+use super::{ended, is_live};
 use crate::{
     agent::command::AGENT_DIR,
     api::{ApiError, CommandRequest, EventBody, command::Terminated},
     core::{ExecId, SandboxStatus, Untrusted},
     fault,
     modal::{EndKind, ErrorKind, ExecRequest, ModalError, Sandbox, SandboxEnd},
-    service::{ClientEnv, Inner, Run, commands::Outcome, versions},
+    service::{ClientEnv, Inner, Run, commands::Outcome, errors::interrupted, versions},
     store::SandboxRow,
 };
 

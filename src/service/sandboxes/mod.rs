@@ -9,13 +9,16 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 
-use super::{ClientEnv, Inner, names, versions};
+use super::{ClientEnv, Inner, errors::has_ended, names, versions};
 use crate::{
     api::{ApiError, SandboxDetail, Scope},
     core::{AccountId, Profile, SandboxId, SandboxInfo, SandboxStatus},
     modal::{EndKind, ErrorKind, Modal, Sandbox, SandboxEnd},
     store::{Pace, SandboxRow, StoreError},
 };
+
+/// What is known of a sandbox, with its row if it is ours.
+type Known = (SandboxInfo, Option<SandboxRow>);
 
 /// One sandbox that was asked for by name.
 pub(super) struct Found {
@@ -54,10 +57,9 @@ impl Found {
     }
 }
 
-/// Nothing can be done in it any more.
-pub(super) fn has_ended(name: &str, reason: &str) -> ApiError {
-    ApiError::conflict(format!("the sandbox {name} has ended: {reason}"))
-        .hint("start another with `sandbank sandbox create`; the workspace is still there")
+/// Why one ended, as far as its place still knows.
+fn reason(end: Option<&SandboxEnd>) -> String {
+    end.map_or_else(|| "it is not known there any more".to_owned(), SandboxEnd::reason)
 }
 
 fn ended(row: &mut SandboxRow, end: Option<&SandboxEnd>) {
@@ -65,12 +67,20 @@ fn ended(row: &mut SandboxRow, end: Option<&SandboxEnd>) {
         Some(EndKind::NotStarted) => SandboxStatus::Error,
         _ => SandboxStatus::Terminated,
     };
-    row.reason = Some(end.map_or_else(|| "it is not known there any more".to_owned(), SandboxEnd::reason));
+    row.reason = Some(reason(end));
     row.ended_at = Some(Timestamp::now());
 }
 
 fn is_live(status: SandboxStatus) -> bool {
     matches!(status, SandboxStatus::Pending | SandboxStatus::Running)
+}
+
+/// The one that the user means.
+fn meant(all: Vec<Known>, name: &str) -> Result<Known, ApiError> {
+    let (mut infos, mut rows): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+    let wanted = names::resolve(&infos, name)?;
+    let at = infos.iter().position(|info| info.sandbox_id == wanted.sandbox_id).unwrap_or_default();
+    Ok((infos.swap_remove(at), rows.swap_remove(at)))
 }
 
 /// A sandbox of the app that another program made.
@@ -109,7 +119,7 @@ impl Inner {
         account: &AccountId,
         profile: Profile,
         with_ended: bool,
-    ) -> Result<Vec<(SandboxInfo, Option<SandboxRow>)>, ApiError> {
+    ) -> Result<Vec<Known>, ApiError> {
         let mut rows = self.store.sandboxes(account, profile).await?;
         let mut listed: HashMap<SandboxId, crate::modal::SandboxRow> = match modal.existing_app(&account.app()).await? {
             Some(app) => modal.sandboxes(&app, with_ended).await?.into_iter().map(|s| (s.id.clone(), s)).collect(),
@@ -159,12 +169,21 @@ impl Inner {
     ) -> Result<Found, ApiError> {
         let modal = self.places.modal(profile, &client.env).await?;
         let all = self.all(&modal, account, profile, false).await?;
-        let (infos, mut rows): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-        let info = names::resolve(&infos, name)?.clone();
-        let at = infos.iter().position(|i| i.sandbox_id == info.sandbox_id).unwrap_or_default();
-        let row = rows.get_mut(at).and_then(Option::take);
+        let (info, row) = meant(all, name)?;
         let sandbox = self.sandbox_client(&modal, &info.sandbox_id);
         Ok(Found { info, row, sandbox })
+    }
+
+    /// The sandbox that the user means, by our own rows alone. One that they don't know may be another program's.
+    async fn meant_by_rows(
+        &self,
+        account: &AccountId,
+        profile: Profile,
+        name: &str,
+    ) -> Result<Option<Known>, ApiError> {
+        let rows = self.store.sandboxes(account, profile).await?;
+        let known = rows.into_iter().filter_map(|row| Some((row.info()?, Some(row))));
+        Ok(meant(known.collect(), name).ok())
     }
 
     /// The id of the sandbox that the user means. For what our own rows tell of it: its place is not asked.
@@ -175,12 +194,9 @@ impl Inner {
         profile: Profile,
         name: &str,
     ) -> Result<SandboxId, ApiError> {
-        let rows = self.store.sandboxes(account, profile).await?;
-        let infos: Vec<_> = rows.iter().filter_map(SandboxRow::info).collect();
-        match names::resolve(&infos, name) {
-            Ok(info) => Ok(info.sandbox_id.clone()),
-            // It may be another program's.
-            Err(_) => Ok(self.find(client, account, profile, name).await?.info.sandbox_id),
+        match self.meant_by_rows(account, profile, name).await? {
+            Some((info, _)) => Ok(info.sandbox_id),
+            None => Ok(self.find(client, account, profile, name).await?.info.sandbox_id),
         }
     }
 
@@ -193,15 +209,13 @@ impl Inner {
         profile: Profile,
         name: &str,
     ) -> Result<Found, ApiError> {
-        let rows = self.store.sandboxes(account, profile).await?;
-        let infos: Vec<_> = rows.iter().filter_map(SandboxRow::info).collect();
-        let found = match names::resolve(&infos, name) {
-            Ok(info) if is_live(info.status) => {
+        let found = match self.meant_by_rows(account, profile, name).await? {
+            Some((info, row)) if is_live(info.status) => {
                 let modal = self.places.modal(profile, &client.env).await?;
-                let row = rows.iter().find(|r| r.sandbox_id.as_ref() == Some(&info.sandbox_id)).cloned();
-                Found { info: info.clone(), row, sandbox: self.sandbox_client(&modal, &info.sandbox_id) }
+                let sandbox = self.sandbox_client(&modal, &info.sandbox_id);
+                Found { info, row, sandbox }
             }
-            // It may be another program's, or one that our rows don't know to have ended.
+            // It may be another program's, also when one of ours had the name and has ended.
             _ => self.find(client, account, profile, name).await?,
         };
         found.must_run()?;
@@ -221,9 +235,7 @@ impl Inner {
                 tracing::warn!(%error, "a sandbox's end could not be stored");
             }
         }
-        let why = end.map_or_else(|| "it is not known there any more".to_owned(), |e| e.reason());
-        ApiError::conflict(format!("the sandbox {} has ended: {why}", found.info.name))
-            .hint("start another with `sandbank sandbox create`; the workspace is still there")
+        has_ended(&found.info.name, &reason(end.as_ref()))
     }
 
     pub(super) async fn detail(
@@ -253,8 +265,4 @@ impl Inner {
         let found = self.find(client, &scope.account, scope.profile, name).await?;
         Ok(found.sandbox.logs(follow).map(|piece| piece.map_err(ApiError::from)).boxed())
     }
-}
-
-pub(super) fn interrupted() -> ApiError {
-    ApiError::interrupted("interrupted before its end; nothing was changed")
 }

@@ -12,7 +12,7 @@ use crate::{
     api::ApiError,
     core::{ExecId, SandboxId},
     modal::{ErrorKind, ExecRequest, ModalError, Sandbox},
-    service::{carried, sandboxes::has_ended},
+    service::{carried, errors::has_ended},
 };
 
 /// How long the end of a sandbox, after which nothing could be started in it, may take to be told.

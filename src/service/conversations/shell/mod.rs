@@ -22,8 +22,9 @@ use crate::{
     service::{
         ClientEnv, Inner, Run,
         bus::OUTPUT,
+        errors::interrupted,
         exec::Spec,
-        sandboxes::{Found, interrupted},
+        sandboxes::Found,
         shim::{Followed, Launch, PATIENT, Way, Word},
         stop::Stop,
     },
