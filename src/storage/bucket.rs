@@ -1,41 +1,22 @@
 //! The client of the bucket: the few S3 operations that versions need, each with what failed on what.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc};
 
-use aws_config::BehaviorVersion;
-use aws_credential_types::{
-    Credentials,
-    provider::{ProvideCredentials, SharedCredentialsProvider},
-};
 use aws_sdk_s3::{
     Client,
-    config::{
-        Builder, ConfigBag, Intercept, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-        RuntimeComponents,
-        endpoint::{DefaultResolver, Params, ResolveEndpoint},
-        interceptors::BeforeTransmitInterceptorContextMut,
-        retry::RetryConfig,
-        timeout::TimeoutConfig,
-    },
-    error::BoxError,
+    operation::get_object::{GetObjectOutput, builders::GetObjectFluentBuilder},
     primitives::ByteStream,
-    types::{ChecksumAlgorithm, ChecksumMode, CompletedMultipartUpload, CompletedPart},
+    types::ChecksumMode,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
 use super::{
-    clock::StoreClock,
+    connection::Connection,
     error::{ErrorKind, StorageError},
-    manifest::Head,
+    heads::Heads,
     presign::Signer,
 };
 use crate::{
@@ -46,40 +27,6 @@ use crate::{
     },
 };
 
-/// S3 answers the longest of our requests, a copy of 5 GB, within a minute or so.
-const ATTEMPT: Duration = Duration::from_secs(120);
-
-/// What AWS's own tools take.
-const ATTEMPTS: u32 = 5;
-
-/// Region of signatures for stores that have none.
-const NO_REGION: &str = "us-east-1";
-
-/// Heads of manifests that are kept: 2 KiB each at most, and more than anybody's versions.
-const MAX_HEADS: usize = 20_000;
-
-/// Says who asks. The engine's store tells its own server from other programs by it.
-#[derive(Debug)]
-struct OurName;
-
-impl Intercept for OurName {
-    fn name(&self) -> &'static str {
-        "OurName"
-    }
-
-    fn modify_before_transmit(
-        &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        // Not signed, so it may be set last.
-        let name = concat!("sandbank/", env!("CARGO_PKG_VERSION"));
-        context.request_mut().headers_mut().insert("user-agent", name);
-        Ok(())
-    }
-}
-
 /// A bucket of versions, with keys of its own. Cheap to clone.
 #[derive(Clone)]
 pub struct Bucket {
@@ -88,15 +35,9 @@ pub struct Bucket {
 
 struct Inner {
     name: String,
-    client: Client,
-    credentials: SharedCredentialsProvider,
-    region: String,
-    /// Where its objects are: scheme, host, and the bucket if it stands in the path.
-    base: String,
-    clock: StoreClock,
+    store: Connection,
     http: Http,
-    /// Headers of manifests by key and ETag, which never change.
-    heads: Mutex<HashMap<(String, String), Head>>,
+    heads: Heads,
 }
 
 /// Keys stay unshown.
@@ -128,94 +69,15 @@ pub struct Page {
     pub next: Option<String>,
 }
 
-/// A part of an upload, as the store has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UploadedPart {
-    /// Its number, from 1.
-    pub number: u32,
-    /// Its size.
-    pub size: u64,
-    /// Its ETag.
-    pub etag: String,
-    /// Its digest, if the store kept it.
-    pub sha256: Option<String>,
-}
-
 impl Bucket {
     /// A client of a bucket. Without keys in `access`, AWS's own chain is asked for some.
     ///
     /// # Errors
     /// No keys, or no place that such a bucket could be at.
     pub async fn new(access: S3Access) -> Result<Self, StorageError> {
-        let action = format!("open the bucket {}", access.bucket);
-        let clock = StoreClock::default();
-        let (config, credentials, region) = match &access.keys {
-            Some((id, secret, token)) => {
-                let token = token.as_ref().map(|t| t.expose_secret().to_owned());
-                let keys = Credentials::new(id, secret.expose_secret(), token, None, "sandbank");
-                let region = access.region.clone().unwrap_or_else(|| NO_REGION.to_owned());
-                (
-                    Builder::new().behavior_version(BehaviorVersion::latest()),
-                    SharedCredentialsProvider::new(keys),
-                    region,
-                )
-            }
-            None => {
-                let mut chain = aws_config::defaults(BehaviorVersion::latest());
-                if let Some(profile) = &access.profile {
-                    chain = chain.profile_name(profile);
-                }
-                if let Some(region) = &access.region {
-                    chain = chain.region(Region::new(region.clone()));
-                }
-                let found = chain.load().await;
-                let none = || StorageError::new(ErrorKind::NotConfigured, &action, "there are no keys for the store");
-                let keys = found.credentials_provider().ok_or_else(none)?;
-                keys.provide_credentials().await.map_err(|_| none())?;
-                let region = found.region().map_or(NO_REGION, |r| r.as_ref()).to_owned();
-                (Builder::from(&found), keys, region)
-            }
-        };
-        // Stores other than AWS have no names for their buckets in DNS.
-        let path_style = access.endpoint_url.is_some();
-        let params = Params::builder()
-            .bucket(access.bucket.clone())
-            .region(region.clone())
-            .set_endpoint(access.endpoint_url.clone())
-            .force_path_style(path_style)
-            .use_fips(false)
-            .use_dual_stack(false)
-            .build()
-            .map_err(|e| StorageError::new(ErrorKind::Other, &action, e.to_string()))?;
-        let endpoint = DefaultResolver::new()
-            .resolve_endpoint(&params)
-            .await
-            .map_err(|e| StorageError::new(ErrorKind::Other, &action, e.to_string()))?;
-        let mut config = config.force_path_style(path_style);
-        config.set_endpoint_url(access.endpoint_url.clone());
-        let config = config
-            .credentials_provider(credentials.clone())
-            .region(Region::new(region.clone()))
-            .interceptor(clock.clone())
-            .interceptor(OurName)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build())
-            // Checksums are ours (SHA-256); the SDK's own trailers are more than some stores can read.
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-            .build();
-        Ok(Self {
-            inner: Arc::new(Inner {
-                name: access.bucket,
-                client: Client::from_conf(config),
-                credentials,
-                region,
-                base: endpoint.url().trim_end_matches('/').to_owned(),
-                clock,
-                http: Http::default(),
-                heads: Mutex::default(),
-            }),
-        })
+        let store = Connection::new(&access).await?;
+        let inner = Inner { name: access.bucket, store, http: Http::default(), heads: Heads::default() };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Its name.
@@ -225,7 +87,7 @@ impl Bucket {
 
     /// Seconds since 1970 by the store's clock.
     pub fn now(&self) -> u64 {
-        self.inner.clock.now()
+        self.inner.store.clock.now()
     }
 
     /// A maker of URLs for this moment.
@@ -233,17 +95,24 @@ impl Bucket {
     /// # Errors
     /// No keys.
     pub async fn signer(&self) -> Result<Signer, StorageError> {
-        let credentials =
-            self.inner.credentials.provide_credentials().await.map_err(|_| {
-                StorageError::new(ErrorKind::NotConfigured, "sign URLs", "there are no keys for the store")
-            })?;
+        let store = &self.inner.store;
         Ok(Signer {
             bucket: self.inner.name.clone(),
-            base: self.inner.base.clone(),
-            region: self.inner.region.clone(),
-            credentials,
-            now: self.inner.clock.time(),
+            base: store.base.clone(),
+            region: store.region.clone(),
+            credentials: store.keys("sign URLs").await?,
+            now: store.clock.time(),
         })
+    }
+
+    /// The SDK's client, for requests that have a file of their own.
+    pub(super) fn client(&self) -> &Client {
+        &self.inner.store.client
+    }
+
+    /// Heads of its manifests that were read before.
+    pub(super) fn heads(&self) -> &Heads {
+        &self.inner.heads
     }
 
     /// Reads a whole object of at most `limit` bytes, with its ETag.
@@ -284,8 +153,8 @@ impl Bucket {
         })))
     }
 
-    fn object(&self, key: &str) -> aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder {
-        self.inner.client.get_object().bucket(self.name()).key(key)
+    fn object(&self, key: &str) -> GetObjectFluentBuilder {
+        self.client().get_object().bucket(self.name()).key(key)
     }
 
     /// Writes an object that isn't there yet.
@@ -294,8 +163,7 @@ impl Bucket {
     /// [`ErrorKind::Exists`], also when this very request was repeated after a lost answer; or the request's.
     pub async fn create(&self, action: &str, key: &str, content: Bytes) -> Result<(), StorageError> {
         let digest = BASE64_STANDARD.encode(Sha256::digest(&content));
-        self.inner
-            .client
+        self.client()
             .put_object()
             .bucket(self.name())
             .key(key)
@@ -313,7 +181,7 @@ impl Bucket {
     /// # Errors
     /// The request's.
     pub async fn holds(&self, action: &str, key: &str, size: u64, digest: &[u8]) -> Result<Option<bool>, StorageError> {
-        let head = self.inner.client.head_object().bucket(self.name()).key(key).checksum_mode(ChecksumMode::Enabled);
+        let head = self.client().head_object().bucket(self.name()).key(key).checksum_mode(ChecksumMode::Enabled);
         match head.send().await.map_err(|e| StorageError::from_sdk(action, &e)) {
             Ok(there) => {
                 let same = there.content_length().and_then(|n| u64::try_from(n).ok()) == Some(size)
@@ -330,7 +198,7 @@ impl Bucket {
     /// # Errors
     /// The request's.
     pub async fn delete(&self, action: &str, key: &str) -> Result<(), StorageError> {
-        let delete = self.inner.client.delete_object().bucket(self.name()).key(key);
+        let delete = self.client().delete_object().bucket(self.name()).key(key);
         delete.send().await.map(drop).map_err(|e| StorageError::from_sdk(action, &e))
     }
 
@@ -364,8 +232,7 @@ impl Bucket {
         from: Option<String>,
     ) -> Result<Page, StorageError> {
         let answer = self
-            .inner
-            .client
+            .client()
             .list_objects_v2()
             .bucket(self.name())
             .prefix(prefix)
@@ -387,132 +254,9 @@ impl Bucket {
         let next = answer.is_truncated.unwrap_or(false).then_some(answer.next_continuation_token).flatten();
         Ok(Page { objects, folders, next })
     }
-
-    /// Begins an upload in parts with digests: its id.
-    ///
-    /// # Errors
-    /// The request's.
-    pub async fn begin_upload(&self, action: &str, key: &str) -> Result<String, StorageError> {
-        let answer = self
-            .inner
-            .client
-            .create_multipart_upload()
-            .bucket(self.name())
-            .key(key)
-            .checksum_algorithm(ChecksumAlgorithm::Sha256)
-            .send()
-            .await
-            .map_err(|e| StorageError::from_sdk(action, &e))?;
-        answer
-            .upload_id
-            .ok_or_else(|| StorageError::new(ErrorKind::Other, action, "the store gave no id for the upload"))
-    }
-
-    /// All parts that the store has of an upload, in order.
-    ///
-    /// # Errors
-    /// The request's.
-    pub async fn parts(&self, action: &str, key: &str, upload: &str) -> Result<Vec<UploadedPart>, StorageError> {
-        let mut parts = Vec::new();
-        let mut marker = None;
-        loop {
-            let answer = self
-                .inner
-                .client
-                .list_parts()
-                .bucket(self.name())
-                .key(key)
-                .upload_id(upload)
-                .set_part_number_marker(marker.take())
-                .send()
-                .await
-                .map_err(|e| StorageError::from_sdk(action, &e))?;
-            parts.extend(answer.parts.unwrap_or_default().into_iter().filter_map(|p| {
-                Some(UploadedPart {
-                    number: p.part_number?.try_into().ok()?,
-                    size: p.size?.try_into().ok()?,
-                    etag: p.e_tag?,
-                    sha256: p.checksum_sha256,
-                })
-            }));
-            match (answer.is_truncated, answer.next_part_number_marker) {
-                (Some(true), Some(next)) => marker = Some(next),
-                _ => return Ok(parts),
-            }
-        }
-    }
-
-    /// Makes an object of an upload's parts.
-    ///
-    /// # Errors
-    /// The request's.
-    pub async fn complete_upload(
-        &self,
-        action: &str,
-        key: &str,
-        upload: &str,
-        parts: Vec<UploadedPart>,
-    ) -> Result<(), StorageError> {
-        let parts = parts
-            .into_iter()
-            .map(|p| {
-                CompletedPart::builder()
-                    .set_part_number(p.number.try_into().ok())
-                    .e_tag(p.etag)
-                    .set_checksum_sha256(p.sha256)
-                    .build()
-            })
-            .collect();
-        self.inner
-            .client
-            .complete_multipart_upload()
-            .bucket(self.name())
-            .key(key)
-            .upload_id(upload)
-            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
-            .send()
-            .await
-            .map(drop)
-            .map_err(|e| StorageError::from_sdk(action, &e))
-    }
-
-    /// Gives an upload up; its parts are deleted by the store.
-    ///
-    /// # Errors
-    /// The request's.
-    pub async fn abort_upload(&self, action: &str, key: &str, upload: &str) -> Result<(), StorageError> {
-        self.inner
-            .client
-            .abort_multipart_upload()
-            .bucket(self.name())
-            .key(key)
-            .upload_id(upload)
-            .send()
-            .await
-            .map(drop)
-            .map_err(|e| StorageError::from_sdk(action, &e))
-    }
-
-    /// A manifest's head that was read before.
-    pub(super) fn known_head(&self, object: &Listed) -> Option<Head> {
-        let heads = self.inner.heads.lock().unwrap_or_else(PoisonError::into_inner);
-        heads.get(&(object.key.clone(), object.etag.clone())).cloned()
-    }
-
-    /// Remembers a manifest's head.
-    pub(super) fn remember_head(&self, object: &Listed, head: Head) {
-        let mut heads = self.inner.heads.lock().unwrap_or_else(PoisonError::into_inner);
-        if heads.len() >= MAX_HEADS {
-            heads.clear();
-        }
-        heads.insert((object.key.clone(), object.etag.clone()), head);
-    }
 }
 
-async fn body(
-    action: &str,
-    answer: aws_sdk_s3::operation::get_object::GetObjectOutput,
-) -> Result<(Bytes, String), StorageError> {
+async fn body(action: &str, answer: GetObjectOutput) -> Result<(Bytes, String), StorageError> {
     let etag = answer.e_tag().unwrap_or_default().to_owned();
     let bytes = answer.body.collect().await.map_err(|_| broken(action))?;
     Ok((bytes.into_bytes(), etag))

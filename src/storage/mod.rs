@@ -8,15 +8,20 @@
 mod bucket;
 pub mod claim;
 mod clock;
+mod connection;
 mod error;
+mod heads;
 mod keys;
 pub mod manifest;
 pub mod plan;
 pub mod presign;
+mod signers;
 pub mod survey;
 pub mod upload;
 pub mod version;
 
-pub use bucket::{Bucket, Listed, Page, UploadedPart};
+pub use bucket::{Bucket, Listed, Page};
 pub use error::{ErrorKind, StorageError};
 pub use keys::{Control, Keys};
+pub use signers::Signers;
+pub use upload::Upload;

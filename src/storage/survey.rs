@@ -119,7 +119,7 @@ pub async fn head(
     version: VersionId,
     object: &Listed,
 ) -> Result<Option<Head>, StorageError> {
-    let head = match bucket.known_head(object) {
+    let head = match bucket.heads().get(&object.key, &object.etag) {
         Some(head) => head,
         None => {
             let action = format!("read the version {version}");
@@ -127,7 +127,7 @@ pub async fn head(
             let head = manifest::decode_head(&start)
                 .map_err(|e| StorageError::new(ErrorKind::Damaged, &action, e.to_string()))?;
             check_head(keys, version, &head, &action)?;
-            bucket.remember_head(&Listed { etag, ..object.clone() }, head.clone());
+            bucket.heads().put(&object.key, etag, head.clone());
             head
         }
     };

@@ -1,8 +1,11 @@
 //! Movers that die, and movers that lie.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::BytesMut;
@@ -11,7 +14,7 @@ use sandbank::{
     api::ErrorCode,
     inside::mover::{
         codec::Decoder,
-        words::{Content, Digest, Entry, Frame, Kind, PROTOCOL},
+        words::{Content, Digest, Entry, Frame, Kind, PART, PROTOCOL, Request},
     },
     service::versions::{Conduit, Ground},
 };
@@ -265,19 +268,58 @@ async fn an_object_that_is_there_already_is_looked_at() {
     refused(ground, "another object").await;
 }
 
+fn digest(bytes: &str) -> Digest {
+    Digest(<sha2::Sha256 as sha2::Digest>::digest(bytes).into())
+}
+
+/// Sends something by a URL of the service's, and gives the status.
+async fn put(request: Request, bytes: &'static str) -> u16 {
+    let mut put = reqwest::Client::new().put(request.url).body(bytes);
+    for (name, value) in request.headers {
+        put = put.header(name, value);
+    }
+    put.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn parts_of_a_file_that_is_left_out_do_not_stay_in_the_store() {
+    let last = Arc::new(Mutex::new(None));
+    let seen = last.clone();
+    let ground = liar(move |frame| match frame {
+        Frame::Walk => {
+            let digests = vec![Digest([7; 32]), digest("end")];
+            let big = entry("big", Kind::File(Content { size: PART + 3, digests, inode: None }));
+            vec![big, Frame::EndTree { entries: 1 }]
+        }
+        Frame::Put { ticket, part: 0, .. } => vec![Frame::Failed { ticket, again: false, reason: "no".into() }],
+        Frame::Put { ticket, request, .. } => {
+            *seen.lock().unwrap() = Some(request);
+            vec![Frame::Done { ticket, etag: String::new() }]
+        }
+        _ => vec![],
+    });
+    let place = Place::new().await;
+    let saved = place.save(&ground).await.unwrap();
+    assert_eq!((saved.version.complete, saved.version.left_out), (false, 1));
+    let request = last.lock().unwrap().take().unwrap();
+    // Nobody waits for the end of the upload.
+    for _ in 0..100 {
+        if put(request.clone(), "end").await == 404 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the upload is still there");
+}
+
 #[tokio::test]
 async fn a_url_that_was_used_replaces_nothing() {
     let place = Place::new().await;
     let key = place.keys().object(sandbank::core::VersionId(5), b"a");
-    let digest = |bytes: &[u8]| Digest(<sha2::Sha256 as sha2::Digest>::digest(bytes).into());
     let signer = place.bucket.signer().await.unwrap();
     for (bytes, status) in [("one", 200), ("one", 412), ("two", 412)] {
-        let request = signer.put(&key, 3, &digest(bytes.as_bytes())).unwrap();
-        let mut put = reqwest::Client::new().put(request.url).body(bytes);
-        for (name, value) in request.headers {
-            put = put.header(name, value);
-        }
-        assert_eq!(put.send().await.unwrap().status().as_u16(), status, "{bytes}");
+        let request = signer.put(&key, 3, &digest(bytes)).unwrap();
+        assert_eq!(put(request, bytes).await, status, "{bytes}");
     }
     assert_eq!(place.bucket.get("read", &key, 9).await.unwrap().0, "one");
 }

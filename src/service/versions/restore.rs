@@ -1,11 +1,7 @@
 //! A restore: the mover gets the whole tree, tells what differs, and asks for what it misses. It touches the workspace
 //! only when it has everything; what stops before that leaves the workspace as it was.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::{sync::mpsc, task::AbortHandle};
 
@@ -24,9 +20,8 @@ use crate::{
     inside::mover::words::{Change, Facts, Frame, Phase, Request, Unfinished, WINDOW, part_count},
     service::run::Run,
     storage::{
-        Bucket, Keys, StorageError,
+        Bucket, Keys, Signers,
         manifest::{BadManifest, Record},
-        presign::Signer,
         survey::survey,
         version::{legacy, open},
     },
@@ -36,9 +31,6 @@ const WHAT: &str = "the restore";
 
 /// How often the fetch of one part may fail.
 const MAX_TRIES: u8 = 3;
-
-/// As for a save: URLs of this minute are good for four at least.
-const SIGNER_LIFE: Duration = Duration::from_secs(60);
 
 /// Makes a workspace exactly what a version was, or only tells what would change.
 ///
@@ -245,12 +237,12 @@ struct Asked<'a> {
     target: &'a Target<'a>,
     open: HashMap<u64, (u64, u32, u8)>,
     ticket: u64,
-    signer: Option<(Instant, Signer)>,
+    signers: Signers<'a>,
 }
 
 impl<'a> Asked<'a> {
     fn new(target: &'a Target<'a>) -> Self {
-        Self { target, open: HashMap::new(), ticket: 0, signer: None }
+        Self { target, open: HashMap::new(), ticket: 0, signers: Signers::new(target.bucket) }
     }
 
     /// A URL for a part of a file of this version, and for nothing else.
@@ -266,19 +258,10 @@ impl<'a> Asked<'a> {
         let record = usize::try_from(entry).ok().and_then(|at| target.records.get(at));
         let wanted = record.filter(|r| r.content().is_some_and(|c| u64::from(part) < part_count(c.size)));
         let key = wanted.and_then(|r| r.key(target.keys)).ok_or_else(|| Trouble::from(unexpected("a restore")))?;
-        let request = self.signer().await?.get(&key)?;
+        let request = self.signers.now().await?.get(&key)?;
         self.ticket += 1;
         self.open.insert(self.ticket, (entry, part, tries));
         Ok((self.ticket, request))
-    }
-
-    async fn signer(&mut self) -> Result<&Signer, StorageError> {
-        let fresh = self.signer.take().filter(|(made, _)| made.elapsed() < SIGNER_LIFE);
-        let signer = match fresh {
-            Some(signer) => signer,
-            None => (Instant::now(), self.target.bucket.signer().await?),
-        };
-        Ok(&self.signer.insert(signer).1)
     }
 
     fn done(&mut self, ticket: u64) -> Result<(), Gone> {
@@ -295,7 +278,7 @@ impl<'a> Asked<'a> {
                 .hint("the workspace is as it was; see whether the sandbox's network reaches the store")
                 .into());
         }
-        self.signer = None;
+        self.signers.renew();
         let (ticket, request) = self.url(entry, part, tries + 1).await?;
         Ok((ticket, entry, part, request))
     }
