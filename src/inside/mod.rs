@@ -8,6 +8,7 @@ pub mod frames;
 pub mod mover;
 pub mod options;
 pub mod run;
+mod shim;
 pub mod spawn;
 pub mod spool;
 pub mod words;
