@@ -1,0 +1,89 @@
+//! What comes while one looks.
+
+use super::*;
+use crate::tui::text::Fold;
+
+#[test]
+fn the_end_is_shown_first_and_followed_as_it_grows() {
+    let mut world = World::new(200, 40, 10);
+    world.calm();
+    assert_eq!(world.transcript.visible().last().map(|row| row.place.entry), Some(world.transcript.len() - 1));
+    assert!(world.rows().iter().any(|row| row.contains("item 199")));
+    let delta = world.open("an answer");
+    world.transcript.take_delta(delta, 0);
+    let delta = world.open(" that grows");
+    world.transcript.take_delta(delta, 9);
+    world.settle();
+    assert_eq!(world.rows().last().unwrap(), "an answer that grows");
+}
+
+#[test]
+fn an_open_block_becomes_its_item_in_place() {
+    let mut world = World::new(4, 40, 10);
+    world.calm();
+    let delta = OpenBlock { item: "k4".into(), ..world.open("item 4") };
+    world.transcript.take_delta(delta, 0);
+    world.settle();
+    let item = world.make(4);
+    world.transcript.take_items(vec![item]);
+    world.settle();
+    assert!(world.transcript.open.is_empty());
+    assert_eq!(world.transcript.len(), 5);
+    // A delta that is late brings it back to nobody.
+    let late = OpenBlock { item: "k4".into(), ..world.open("late") };
+    world.transcript.take_delta(late, 0);
+    assert!(world.transcript.open.is_empty());
+}
+
+#[test]
+fn what_comes_while_one_reads_above_moves_nothing_and_is_counted() {
+    let mut world = World::new(100, 40, 10);
+    world.calm();
+    world.transcript.page(false);
+    world.calm();
+    let before = world.rows();
+    for n in 100..103 {
+        let item = world.make(n);
+        world.transcript.take_items(vec![item]);
+        world.settle();
+    }
+    assert_eq!(world.rows(), before);
+    assert_eq!(world.transcript.unseen, 3);
+    world.transcript.go_bottom();
+    world.calm();
+    assert_eq!(world.transcript.unseen, 0);
+    assert!(world.rows().iter().any(|row| row.contains("item 102")));
+}
+
+#[test]
+fn folds_by_hand_stay_when_the_item_changes() {
+    let mut world = World::new(7, 40, 30);
+    world.calm();
+    world.transcript.cursor = Some("k6".into());
+    world.transcript.toggle_fold();
+    world.settle();
+    let mut item = world.items[6].clone();
+    if let ItemBody::Tool(tool) = &mut item.item.body {
+        tool.output = "other".into();
+    }
+    world.transcript.take_items(vec![item]);
+    world.settle();
+    let laid = world.transcript.entries[6].laid.as_ref().unwrap();
+    assert_eq!(laid.made_for.fold, Fold::Unfolded);
+    assert!(world.rows().iter().any(|row| row.contains("other")));
+}
+
+#[test]
+fn what_came_while_a_part_was_on_its_way_is_not_undone_by_it() {
+    let mut world = World::new(3, 40, 30);
+    let (id, window) = world.settle().unwrap();
+    let old = world.page(window);
+    let item = world.make(3);
+    world.transcript.take_items(vec![item]);
+    world.transcript.take(id, Ok(old));
+    assert_eq!(world.transcript.len(), 4);
+    // An answer to an order that is over changes nothing.
+    let page = ConversationPage { items: Vec::new(), ..world.page(window) };
+    world.transcript.take(id, Ok(page));
+    assert_eq!(world.transcript.len(), 4);
+}

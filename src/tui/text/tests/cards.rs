@@ -1,0 +1,105 @@
+//! Calls of tools.
+
+use serde_json::json;
+
+use super::*;
+use crate::core::{
+    Untrusted,
+    item::{DiffLine, Tool, ToolState},
+};
+
+fn change(lines: u64) -> Vec<DiffLine> {
+    let mark = |n: u64| if n.is_multiple_of(2) { '-' } else { '+' };
+    (1..=lines).map(|n| DiffLine { line: n, mark: mark(n), text: format!("line {n}").into() }).collect()
+}
+
+fn card(tool: Tool, fold: Fold, width: u16) -> String {
+    marked(&laid(&item(ItemBody::Tool(tool)), MadeFor { fold, ..made_for(width) }), width)
+}
+
+#[test]
+fn ascii_has_only_ascii_marks() {
+    let call = Tool { name: "Edit".into(), diff: change(30), state: ToolState::Done, ..Tool::default() };
+    let text = "- a\n\n> b\n\n---\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- [x] c";
+    for body in
+        [prose(text), item(ItemBody::Tool(call)), item(ItemBody::Thinking { text: "t".into(), duration_ms: None })]
+    {
+        let lines = laid(&body, MadeFor { ascii: true, ..made_for(30) });
+        assert!(marked(&lines, 30).is_ascii(), "{}", marked(&lines, 30));
+    }
+}
+
+#[test]
+fn an_edit_shows_its_first_lines_and_how_many_there_are() {
+    let tool = Tool {
+        name: "Edit".into(),
+        input: json!({"file_path": "src/a.rs"}),
+        state: ToolState::Done,
+        ..Tool::default()
+    };
+    let few = card(Tool { diff: change(2), ..tool.clone() }, Fold::Brief, 40);
+    let rows = [
+        "{Di:▾ }{To:Edit}   src/a.rs                  {Ad:+1}{Di: }{Re:−1}",
+        "{Di:    1 }{Ad:+ }{Ad:line 1}",
+        "{Di:    2 }{Re:- }{Re:line 2}",
+    ];
+    assert_eq!(few.lines().collect::<Vec<_>>(), rows);
+    let many = card(Tool { diff: change(40), ..tool.clone() }, Fold::Brief, 40);
+    assert_eq!(many.lines().count(), 1 + 12 + 1);
+    assert!(many.contains("28 lines more"), "{many}");
+    assert_eq!(card(Tool { diff: change(40), ..tool }, Fold::Folded, 40).lines().count(), 1);
+}
+
+#[test]
+fn a_call_that_failed_says_why_at_once() {
+    let output: String = (1..=50).map(|n| format!("line {n}\n")).collect();
+    let tool = Tool {
+        name: "Bash".into(),
+        input: json!({"command": "make"}),
+        state: ToolState::Failed,
+        output: output.into(),
+        ..Tool::default()
+    };
+    let text = card(tool, Fold::Brief, 40);
+    assert!(text.contains("{Er:failed}") && text.contains("44 lines more") && text.contains("line 50"), "{text}");
+    assert_eq!(text.lines().count(), 1 + 1 + 6);
+}
+
+#[test]
+fn a_running_call_counts_seconds() {
+    let tool = Tool { name: "Bash".into(), input: json!({"command": "make"}), ..Tool::default() };
+    let lines = laid(&item(ItemBody::Tool(tool)), MadeFor { seconds: 9, ..made_for(30) });
+    assert_eq!(marked(&lines, 30), "{Di:▸ }{To:Bash}   make              {Di:9 s}\n");
+}
+
+#[test]
+fn huge_and_binary_output_is_told_and_not_shown() {
+    let tool = |output: Untrusted| Tool {
+        name: SHELL.into(),
+        input: json!({"command": "cat x"}),
+        state: ToolState::Done,
+        output,
+        ..Tool::default()
+    };
+    let binary = card(tool(Untrusted::from_bytes(&[0xff; 3000])), Fold::Brief, 40);
+    assert!(binary.contains("binary, 9000 bytes"), "{binary}");
+    let long = card(tool("x".repeat(1 << 20).into()), Fold::Brief, 40);
+    assert!(long.len() < 6000 && long.contains("bytes more"), "{} bytes", long.len());
+    let many = card(tool("y\n".repeat(100_000).into()), Fold::Brief, 40);
+    assert_eq!(many.lines().count(), 1 + 200 + 1);
+}
+
+#[test]
+fn copying_gives_what_was_written() {
+    let text = "# A\n\n* b\n\n```sh\nls\n```\n";
+    assert_eq!(plain(&prose(text)), text);
+    assert_eq!(last_code(&prose(text)).as_deref(), Some("ls\n"));
+    let tool = Tool {
+        name: "Bash".into(),
+        input: json!({"command": "ls\u{1b}[2J"}),
+        output: "a\nb\n".into(),
+        ..Tool::default()
+    };
+    assert_eq!(plain(&item(ItemBody::Tool(tool.clone()))), "$ ls\na\nb");
+    assert_eq!(last_code(&item(ItemBody::Tool(tool))).as_deref(), Some("ls"));
+}
