@@ -1,15 +1,11 @@
 //! Commands: a row first, then the work in a task of its own, then the row's end. What a server that died left
 //! unfinished the next one takes up here.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
-use super::{ClientEnv, Inner, Run, names, versions};
+use super::{clients::ClientEnv, inner::Inner, names, outcome::Outcome, run::Run, versions};
 use crate::{
     agent::command::MAX_ARGUMENT,
     api::{
@@ -17,65 +13,8 @@ use crate::{
         event::Progress,
     },
     core::{ClaudeExecConfig, RequestId, Untrusted},
-    store::{CommandRow, Pace, SandboxRow, StoreError},
+    store::{CommandRow, Pace, StoreError},
 };
-
-/// What a command gave: its document, and what else happened by it.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    result: Value,
-    events: Vec<EventBody>,
-    /// A row that changes with the command's end: both or none are stored, by one flush of the disk.
-    sandbox: Option<SandboxRow>,
-}
-
-impl Outcome {
-    pub(super) fn of<T: serde::Serialize>(document: &T) -> Result<Self, ApiError> {
-        let result = serde_json::to_value(document).map_err(|e| ApiError::failed(format!("its result: {e}")))?;
-        Ok(Self { result, events: Vec::new(), sandbox: None })
-    }
-
-    pub(super) fn with_row(mut self, row: SandboxRow) -> Self {
-        self.sandbox = Some(row);
-        self
-    }
-
-    pub(super) fn with(mut self, events: Vec<EventBody>) -> Self {
-        self.events.extend(events);
-        self
-    }
-}
-
-/// The commands that are being done, and how to stop each.
-#[derive(Debug, Default)]
-pub(super) struct Running(Mutex<HashMap<RequestId, CancellationToken>>);
-
-impl Running {
-    /// Notes one; absent when it is being done already.
-    fn begin(&self, id: RequestId) -> Option<CancellationToken> {
-        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if running.contains_key(&id) {
-            return None;
-        }
-        let token = CancellationToken::new();
-        running.insert(id, token.clone());
-        Some(token)
-    }
-
-    fn end(&self, id: RequestId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-    }
-
-    fn cancel(&self, id: RequestId) {
-        if let Some(token) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
-            token.cancel();
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-}
 
 /// What can be refused without looking anywhere: nothing of it is stored.
 fn check(command: &Command) -> Result<(), ApiError> {

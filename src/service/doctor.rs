@@ -1,6 +1,6 @@
 //! What is in order and what isn't, and what to do about it. Names sources of keys, never keys.
 
-use super::{ClientEnv, Inner, versions};
+use super::{clients::ClientEnv, inner::Inner, versions};
 use crate::{
     api::{ApiError, Doctor, DoctorCheck, Scope},
     config::{ClaudeKeys, KEY_NAMES},

@@ -9,8 +9,11 @@
 //! spools         output that sandboxes may forget
 //! places         clients of Modal and buckets      clients     whose environment counts
 //! bus            what followers of events see      carried     this program inside sandboxes
-//! doctor         what is in order and what isn't    errors      what several of them say
+//! doctor         what is in order and what isn't
 //! ```
+//!
+//! Most are an `impl` of `Inner`, which has what all of them share; [`Service`] above them is what the server sees.
+//! Below: `errors` that several have, the `outcome` of a command, which ones are `running`, and an exec's `marks`.
 
 mod bus;
 pub mod carried;
@@ -20,10 +23,14 @@ pub mod conversations;
 mod doctor;
 mod errors;
 mod exec;
+mod inner;
+mod marks;
 mod names;
+mod outcome;
 pub mod place;
 mod places;
 pub mod run;
+mod running;
 mod sandboxes;
 mod shim;
 mod spools;
@@ -31,18 +38,13 @@ mod stop;
 pub mod versions;
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
+use futures::{StreamExt, stream::BoxStream};
 use tokio::time::timeout;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 pub use clients::ClientEnv;
@@ -50,19 +52,16 @@ pub use exec::ExecSession;
 pub use place::{LocalAccess, LocalPlace, Place};
 pub use run::{ProgressSink, Run};
 
+use self::inner::Inner;
 use crate::{
     api::{
         ApiError, CommandAnswer, CommandRequest, CommandSummary, ConversationPage, Doctor, ExecStart, PageQuery,
         PlacedItem, Published, SandboxDetail, Scope, SearchQuery, UsageQuery,
     },
     config::{Config, DataDir},
-    core::{AccountId, ConversationId, RequestId, SandboxId, SandboxInfo, Usage, Version},
-    modal::{Modal, Sandbox},
-    store::{Pace, Store, StoreError, Tx},
+    core::{AccountId, ConversationId, RequestId, SandboxInfo, Usage, Version},
+    store::Store,
 };
-
-/// Ways to sandboxes that are kept open; more than anyone works in at a time.
-const MAX_OPEN_WAYS: usize = 256;
 
 /// How long the end of a server waits for its tasks, and then for the database. Both let go at their next step, within
 /// milliseconds; a task that blocks or a disk that hangs must not keep the next server from its lock, which waits 25 s.
@@ -74,65 +73,6 @@ pub struct Service {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    config: Config,
-    store: Store,
-    bus: bus::Bus,
-    clients: clients::Clients,
-    places: places::Places,
-    carried: carried::Carried,
-    running: commands::Running,
-    /// Conversations with a turn under way.
-    turns: Mutex<HashSet<ConversationId>>,
-    /// Clients that follow an exec.
-    sessions: AtomicUsize,
-    marks: exec::Marks,
-    spools: spools::Spools,
-    /// The way to a sandbox's worker costs two questions; it is kept.
-    ways: Mutex<HashMap<SandboxId, Sandbox>>,
-    tasks: TaskTracker,
-    closing: CancellationToken,
-}
-
-impl Inner {
-    /// Runs something in the background until its end or the server's.
-    fn spawn(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
-        let closing = self.closing.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = closing.cancelled() => {}
-                () = work => {}
-            }
-        });
-    }
-
-    /// Stores something that nobody waits for and that is found out again if it is lost.
-    fn note<F>(self: &Arc<Self>, change: F)
-    where
-        F: for<'c> FnOnce(&'c mut Tx) -> BoxFuture<'c, Result<(), StoreError>> + Send + 'static,
-    {
-        let inner = self.clone();
-        self.spawn(async move {
-            if let Err(error) = inner.store.write(Pace::Grouped, change).await {
-                tracing::warn!(%error, "what became of a command could not be stored");
-            }
-        });
-    }
-
-    /// The client of a sandbox, with its open way if there is one.
-    fn sandbox_client(&self, modal: &Modal, id: &SandboxId) -> Sandbox {
-        let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
-        if ways.len() >= MAX_OPEN_WAYS && !ways.contains_key(id) {
-            ways.clear();
-        }
-        ways.entry(id.clone()).or_insert_with(|| modal.sandbox(id)).clone()
-    }
-
-    fn keep_client(&self, sandbox: &Sandbox) {
-        self.ways.lock().unwrap_or_else(PoisonError::into_inner).insert(sandbox.id.clone(), sandbox.clone());
-    }
-}
-
 impl Service {
     /// Opens the database and takes up unfinished work of the server before.
     ///
@@ -142,22 +82,7 @@ impl Service {
         let bus = bus::Bus::default();
         let sink = bus.clone();
         let store = Store::open(&data.database(), move |commit| sink.publish(commit)).await?;
-        let inner = Arc::new(Inner {
-            places: places::Places::new(config.clone(), local),
-            config,
-            store,
-            bus,
-            clients: clients::Clients::default(),
-            carried: carried::Carried::default(),
-            running: commands::Running::default(),
-            turns: Mutex::default(),
-            sessions: AtomicUsize::new(0),
-            marks: exec::Marks::default(),
-            spools: spools::Spools::default(),
-            ways: Mutex::default(),
-            tasks: TaskTracker::new(),
-            closing: CancellationToken::new(),
-        });
+        let inner = Arc::new(Inner::new(config, store, bus, local));
         inner.take_up().await?;
         Ok(Self { inner })
     }

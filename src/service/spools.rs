@@ -6,8 +6,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Inner, MAX_OPEN_WAYS};
-use crate::core::{ExecId, SandboxId};
+use crate::{
+    core::{ExecId, SandboxId},
+    store::Store,
+};
 
 /// Commands whose output is kept after their end: a client that lost its connection, or a user who asks once more, comes
 /// soon, and each may fill half a gigabyte.
@@ -19,6 +21,9 @@ const AT_ONCE: usize = 64;
 /// Ended commands that are looked up when a sandbox is first asked for: those that the server before this one kept, and
 /// those that ended after the last one began.
 const LOOKED_UP: u32 = 128;
+
+/// Sandboxes that are remembered; more than anyone works in at a time. Others are looked up again.
+const SANDBOXES: usize = 256;
 
 /// Commands whose end is stored, by sandbox, oldest first. In memory; what a server before this one left is looked up.
 #[derive(Debug, Default)]
@@ -40,13 +45,24 @@ impl Spools {
         }
     }
 
+    /// What the next command to be started in a sandbox shall remove there.
+    pub async fn old(&self, store: &Store, sandbox: &SandboxId) -> Vec<ExecId> {
+        if !self.knows(sandbox) {
+            match store.ended_execs(sandbox, LOOKED_UP).await {
+                Ok(ended) => self.learn(sandbox, ended),
+                Err(error) => tracing::warn!(%sandbox, %error, "old output stays in the sandbox for now"),
+            }
+        }
+        self.take_old(sandbox)
+    }
+
     fn knows(&self, sandbox: &SandboxId) -> bool {
         self.lock().contains_key(sandbox)
     }
 
     fn learn(&self, sandbox: &SandboxId, ended: Vec<ExecId>) {
         let mut all = self.lock();
-        if all.len() >= MAX_OPEN_WAYS {
+        if all.len() >= SANDBOXES {
             all.clear();
         }
         all.entry(sandbox.clone()).or_insert_with(|| ended.into());
@@ -57,19 +73,6 @@ impl Spools {
         let Some(ended) = all.get_mut(sandbox) else { return Vec::new() };
         let old = ended.len().saturating_sub(KEPT).min(AT_ONCE);
         ended.drain(..old).collect()
-    }
-}
-
-impl Inner {
-    /// What the next command to be started in a sandbox shall remove there.
-    pub(super) async fn old_spools(&self, sandbox: &SandboxId) -> Vec<ExecId> {
-        if !self.spools.knows(sandbox) {
-            match self.store.ended_execs(sandbox, LOOKED_UP).await {
-                Ok(ended) => self.spools.learn(sandbox, ended),
-                Err(error) => tracing::warn!(%sandbox, %error, "old output stays in the sandbox for now"),
-            }
-        }
-        self.spools.take_old(sandbox)
     }
 }
 

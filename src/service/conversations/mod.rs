@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
-use super::{ClientEnv, Inner, Run, errors::interrupted, sandboxes::Found, shim::Launch};
+use super::{clients::ClientEnv, errors::interrupted, inner::Inner, run::Run, sandboxes::Found, shim::Launch};
 use crate::{
     agent::{Conversation, Invocation, Session},
     api::{ApiError, CommandRequest, command::Turn},

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{
     api::{ApiError, ConversationInfo, ConversationPage, PageQuery, PlacedItem, Scope, SearchQuery, Window},
     core::{ConversationId, text::sanitize},
-    service::{ClientEnv, Inner},
+    service::{clients::ClientEnv, inner::Inner},
 };
 
 /// Items that are read at once: what the screen holds of a conversation.

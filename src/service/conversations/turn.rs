@@ -20,7 +20,8 @@ use crate::{
     core::{Item, ItemBody, Untrusted, item::Level},
     inside::words::Frame,
     service::{
-        Inner, Run,
+        inner::Inner,
+        run::Run,
         sandboxes::Found,
         shim::{Followed, PATIENT, Way, Word},
         stop::Stop,
@@ -84,7 +85,7 @@ impl Turning {
     pub(super) async fn start(self, keys: Option<&ClaudeKeys>) -> Started {
         let way = match keys {
             Some(keys) => {
-                let forget = self.inner.old_spools(&self.found.info.sandbox_id).await;
+                let forget = self.inner.spools.old(&self.inner.store, &self.found.info.sandbox_id).await;
                 Way::Start(Box::new(self.spec.launch(keys, forget)))
             }
             None => Way::Attach,

@@ -7,10 +7,7 @@
 mod input;
 mod pump;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use futures::{StreamExt, stream::BoxStream};
 use serde::{Deserialize, Serialize};
@@ -19,7 +16,9 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use self::{input::Input, pump::Pump};
 use super::{
-    ClientEnv, Inner,
+    clients::ClientEnv,
+    inner::Inner,
+    marks::Mark,
     sandboxes::Found,
     shim::{Followed, IMPATIENT, Launch, Way},
 };
@@ -68,33 +67,6 @@ impl Spec {
             stdin: if self.pty.is_some() { "pty" } else { "pipe" },
             env: self.pty.iter().map(|p| ("TERM", p.term.clone())).collect(),
             forget,
-        }
-    }
-}
-
-/// How many bytes of each stream came before an offset of the shim.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Mark {
-    offset: u64,
-    out: u64,
-    err: u64,
-}
-
-/// Marks of the commands that have forgotten output. In memory: after a restart such a command's streams can't be told
-/// apart any more, and it says so.
-#[derive(Debug, Default)]
-pub(super) struct Marks(Mutex<HashMap<ExecId, Mark>>);
-
-impl Marks {
-    fn get(&self, id: ExecId) -> Option<Mark> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
-    }
-
-    fn set(&self, id: ExecId, mark: Option<Mark>) {
-        let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match mark {
-            Some(mark) => drop(marks.insert(id, mark)),
-            None => drop(marks.remove(&id)),
         }
     }
 }
@@ -159,7 +131,9 @@ impl Inner {
             )));
         }
         let way = match row.state {
-            ExecState::Accepted => Way::Start(Box::new(spec.launch(self.old_spools(&row.sandbox_id).await))),
+            ExecState::Accepted => {
+                Way::Start(Box::new(spec.launch(self.spools.old(&self.store, &row.sandbox_id).await)))
+            }
             _ => Way::Attach,
         };
         let (output, receiver) = mpsc::channel(WAITING);

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::{KEPT, Mark, Session, input::Input};
+use super::{KEPT, Session, input::Input};
 use crate::{
     api::{ApiError, ErrorCode, ExecClientFrame, ExecServerFrame, exec::ExecSay},
     core::ExecId,
     inside::words::Frame,
     service::{
-        Inner,
+        inner::Inner,
+        marks::Mark,
         sandboxes::Found,
         shim::{Followed, Word},
     },

@@ -14,7 +14,7 @@ use crate::{
     api::{ApiError, CommandRequest},
     core::{Profile, SandboxConfig, SandboxInfo, SandboxStatus},
     modal::{CreateRequest, Modal, Sandbox, Stage},
-    service::{ClientEnv, Inner, Run, commands::Outcome, errors::interrupted, names},
+    service::{clients::ClientEnv, errors::interrupted, inner::Inner, names, outcome::Outcome, run::Run},
     store::{Pace, SandboxRow, StoreError},
 };
 

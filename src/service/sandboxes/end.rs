@@ -11,7 +11,7 @@ use crate::{
     core::{ExecId, SandboxStatus, Untrusted},
     fault,
     modal::{EndKind, ErrorKind, ExecRequest, ModalError, Sandbox, SandboxEnd},
-    service::{ClientEnv, Inner, Run, commands::Outcome, errors::interrupted, versions},
+    service::{clients::ClientEnv, errors::interrupted, inner::Inner, outcome::Outcome, run::Run, versions},
     store::SandboxRow,
 };
 

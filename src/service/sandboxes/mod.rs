@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 
-use super::{ClientEnv, Inner, errors::has_ended, names, versions};
+use super::{clients::ClientEnv, errors::has_ended, inner::Inner, names, versions};
 use crate::{
     api::{ApiError, SandboxDetail, Scope},
     core::{AccountId, Profile, SandboxId, SandboxInfo, SandboxStatus},

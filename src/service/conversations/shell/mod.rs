@@ -20,10 +20,12 @@ use crate::{
     },
     inside::words::Frame,
     service::{
-        ClientEnv, Inner, Run,
         bus::OUTPUT,
+        clients::ClientEnv,
         errors::interrupted,
         exec::Spec,
+        inner::Inner,
+        run::Run,
         sandboxes::Found,
         shim::{Followed, Launch, PATIENT, Way, Word},
         stop::Stop,
@@ -85,7 +87,7 @@ impl Inner {
         let way = match row.state {
             ExecState::Accepted => {
                 let spec: Spec = serde_json::from_str(&row.spec).map_err(|e| ApiError::failed(e.to_string()))?;
-                let forget = self.old_spools(&row.sandbox_id).await;
+                let forget = self.spools.old(&self.store, &row.sandbox_id).await;
                 // It is asked nothing: who types goes into the sandbox's own terminal.
                 Way::Start(Box::new(Launch { stdin: "null", ..spec.launch(forget) }))
             }
