@@ -9,8 +9,9 @@ use tokio::time::sleep;
 
 use super::{
     error::{ErrorKind, ModalError},
-    reading::{Reading, Source},
-    retry::{Policy, ROUTER},
+    reading::{Reading, Source, StdioFd},
+    retry::{MAX_BREAKS, Policy, ROUTER},
+    router::Router,
     sandboxes::Sandbox,
     secrets::{SecretValues, named_source},
 };
@@ -31,9 +32,6 @@ const MAX_ARGUMENTS: usize = 64 << 10;
 
 /// One piece of input.
 const INPUT_PIECE: usize = 256 << 10;
-
-/// Breaks of an output stream in a row before it is given up; each chunk that comes counts from the start again.
-pub(super) const MAX_BREAKS: u32 = 10;
 
 /// A terminal for a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,15 +92,6 @@ impl ExecRequest {
     }
 }
 
-/// Standard output or error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StdioFd {
-    /// Standard output; with a terminal, all there is.
-    Out,
-    /// Standard error.
-    Err,
-}
-
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExecExit {
@@ -125,7 +114,7 @@ impl ExecExit {
 /// A command that was started. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Exec {
-    sandbox: Sandbox,
+    router: Router,
     /// Its id.
     pub id: ExecId,
 }
@@ -166,13 +155,15 @@ impl Sandbox {
             secret_sources: sources.clone(),
             ..TaskExecStartRequest::default()
         };
-        self.routed(action, ROUTER, message, |mut c, r| Box::pin(async move { c.task_exec_start(r).await })).await?;
+        self.router
+            .call(action, ROUTER, message, |mut c, r| Box::pin(async move { c.task_exec_start(r).await }))
+            .await?;
         Ok(self.started(request.exec_id))
     }
 
     /// A command that was started before, by its id.
     pub fn started(&self, id: ExecId) -> Exec {
-        Exec { sandbox: self.clone(), id }
+        Exec { router: self.router.clone(), id }
     }
 
     /// Shows the sandbox what others have committed to its volumes. Refused while files on them are open.
@@ -182,10 +173,11 @@ impl Sandbox {
     pub async fn reload_volumes(&self) -> Result<(), ModalError> {
         let policy = Policy { retries: 0, ..ROUTER }.within(Duration::from_secs(60));
         let message = |task: &str| TaskReloadVolumesRequest { task_id: task.to_owned(), ..Default::default() };
-        self.routed("reload the volumes", policy, message, |mut c, r| {
-            Box::pin(async move { c.task_reload_volumes(r).await })
-        })
-        .await?;
+        self.router
+            .call("reload the volumes", policy, message, |mut c, r| {
+                Box::pin(async move { c.task_reload_volumes(r).await })
+            })
+            .await?;
         Ok(())
     }
 }
@@ -194,7 +186,7 @@ impl Exec {
     /// Output from an offset until the command has closed that descriptor. A broken connection is mended at the byte
     /// where it broke: nothing is lost, nothing comes twice.
     pub fn read(&self, fd: StdioFd, offset: u64) -> impl Stream<Item = Result<Bytes, ModalError>> + Send + use<> {
-        Reading::stream(&self.sandbox, Source::Exec(self.id), fd, offset)
+        Reading::stream(&self.router, Source::Exec(self.id), fd, offset)
     }
 
     /// The way to its standard input, from the first byte on.
@@ -219,8 +211,8 @@ impl Exec {
             let message = |task: &str| TaskExecWaitRequest { task_id: task.to_owned(), exec_id: self.id.to_string() };
             let start = tokio::time::Instant::now();
             let outcome = self
-                .sandbox
-                .routed(action, policy, message, |mut c, r| Box::pin(async move { c.task_exec_wait(r).await }))
+                .router
+                .call(action, policy, message, |mut c, r| Box::pin(async move { c.task_exec_wait(r).await }))
                 .await;
             match outcome {
                 Ok(answer) => match answer.exit_status {
@@ -248,10 +240,8 @@ impl Exec {
     pub async fn poll(&self) -> Result<Option<ExecExit>, ModalError> {
         let message = |task: &str| TaskExecPollRequest { task_id: task.to_owned(), exec_id: self.id.to_string() };
         let answer = self
-            .sandbox
-            .routed("look at the command", ROUTER, message, |mut c, r| {
-                Box::pin(async move { c.task_exec_poll(r).await })
-            })
+            .router
+            .call("look at the command", ROUTER, message, |mut c, r| Box::pin(async move { c.task_exec_poll(r).await }))
             .await?;
         Ok(answer.exit_status.map(|status| match status {
             task_exec_poll_response::ExitStatus::Code(code) => ExecExit::Code(code),
@@ -296,8 +286,8 @@ impl ExecStdin {
             data: data.clone(),
             eof,
         };
-        exec.sandbox
-            .routed("write to the command", ROUTER, message, |mut c, r| {
+        exec.router
+            .call("write to the command", ROUTER, message, |mut c, r| {
                 Box::pin(async move { c.task_exec_stdin_write(r).await })
             })
             .await?;

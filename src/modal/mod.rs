@@ -5,7 +5,9 @@
 //! connection   channels and headers          retry     what is tried again, and when
 //! auth         the short-lived token         error     what went wrong, on what
 //! apps images volumes secrets mounts         what a sandbox is made from
-//! sandboxes    create, list, wait, end       exec      a command and its bytes, by offset
+//! sandboxes    create, list, wait            end       how one ended
+//! router       the way to a sandbox's worker exec      a command: start, input, exit
+//! reading      output by offset
 //! ```
 //!
 //! Facts about the wire are those of PyPI `modal` 1.6.4, whose behaviour this client follows.
@@ -13,6 +15,7 @@
 mod apps;
 mod auth;
 mod connection;
+mod end;
 mod error;
 mod exec;
 mod images;
@@ -25,8 +28,10 @@ mod secrets;
 mod volumes;
 
 pub use connection::Modal;
+pub use end::{EndKind, SandboxEnd};
 pub use error::{ErrorKind, ModalError};
-pub use exec::{Exec, ExecExit, ExecRequest, ExecStdin, Pty, StdioFd};
+pub use exec::{Exec, ExecExit, ExecRequest, ExecStdin, Pty};
 pub use mounts::{LocalFile, MountId};
-pub use sandboxes::{CreateRequest, EndKind, Sandbox, SandboxEnd, SandboxRow, Stage};
+pub use reading::StdioFd;
+pub use sandboxes::{CreateRequest, Sandbox, SandboxRow, Stage};
 pub use secrets::SecretValues;

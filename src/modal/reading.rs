@@ -10,9 +10,8 @@ use tonic::{Code, Request, Status};
 
 use super::{
     error::ModalError,
-    exec::{MAX_BREAKS, StdioFd},
-    retry::is_transient,
-    router::{Way, router_headers},
+    retry::{MAX_BREAKS, is_transient},
+    router::{Router, Way, router_headers},
     sandboxes::Sandbox,
 };
 use crate::{
@@ -24,6 +23,15 @@ use crate::{
 
 /// A first command that says nothing for so long has said what there is to read now.
 const QUIET: Duration = Duration::from_millis(300);
+
+/// Standard output or error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StdioFd {
+    /// Standard output; with a terminal, all there is.
+    Out,
+    /// Standard error.
+    Err,
+}
 
 /// Whose output is read.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +46,7 @@ type Pieces = BoxStream<'static, Result<Bytes, Status>>;
 
 /// Where reading output is.
 pub(super) struct Reading {
-    sandbox: Sandbox,
+    router: Router,
     source: Source,
     fd: StdioFd,
     offset: u64,
@@ -48,14 +56,15 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub fn stream(
-        sandbox: &Sandbox,
+    /// The output of `source` from an offset on, until its end.
+    pub(super) fn stream(
+        router: &Router,
         source: Source,
         fd: StdioFd,
         offset: u64,
     ) -> impl Stream<Item = Result<Bytes, ModalError>> + Send + use<> {
-        let sandbox = sandbox.clone();
-        let reading = Self { sandbox, source, fd, offset, breaks: 0, renewed: false, stream: None };
+        let router = router.clone();
+        let reading = Self { router, source, fd, offset, breaks: 0, renewed: false, stream: None };
         futures::stream::try_unfold(reading, async |mut reading| {
             Ok(reading.next().await?.map(|bytes| (bytes, reading)))
         })
@@ -96,7 +105,7 @@ impl Reading {
             let outcome = match &mut self.stream {
                 Some(stream) => stream.try_next().await,
                 None => {
-                    let way = self.sandbox.way(action).await?;
+                    let way = self.router.way(action).await?;
                     let jwt = way.jwt.clone();
                     match self.open(way).await {
                         Ok(stream) => {
@@ -105,7 +114,7 @@ impl Reading {
                         }
                         Err(status) if status.code() == Code::Unauthenticated && !self.renewed => {
                             self.renewed = true;
-                            self.sandbox.renew(&jwt).await;
+                            self.router.renew(&jwt).await;
                             continue;
                         }
                         Err(status) => Err(status),
@@ -137,8 +146,8 @@ impl Reading {
 impl Sandbox {
     /// What its first command writes, both streams as they come: until its end with `follow`, else what is there now.
     pub fn logs(&self, follow: bool) -> impl Stream<Item = Result<Bytes, ModalError>> + Send + use<> {
-        let out = Reading::stream(self, Source::First, StdioFd::Out, 0).boxed();
-        let err = Reading::stream(self, Source::First, StdioFd::Err, 0).boxed();
+        let out = Reading::stream(&self.router, Source::First, StdioFd::Out, 0).boxed();
+        let err = Reading::stream(&self.router, Source::First, StdioFd::Err, 0).boxed();
         futures::stream::unfold(futures::stream::select(out, err), move |mut both| async move {
             let next = match follow {
                 true => both.next().await,

@@ -12,17 +12,17 @@ use tonic::{Code, Request, Response, Status, metadata::MetadataMap, transport::C
 
 use super::{
     auth,
-    connection::{SHORT, channel, put},
+    connection::{Modal, SHORT, channel, put},
+    end::SandboxEnd,
     error::{ErrorKind, ModalError},
     retry::{self, Policy},
-    sandboxes::Sandbox,
 };
 use crate::{
     core::SandboxId,
     proto::{
         MAX_MESSAGE,
         client::{
-            CommandRouterAccess, SandboxGetCommandRouterAccessRequest,
+            CommandRouterAccess, SandboxGetCommandRouterAccessRequest, SandboxGetTaskIdRequest,
             sandbox_get_command_router_access_request::Target,
         },
         task_command_router::task_command_router_client::TaskCommandRouterClient,
@@ -37,14 +37,16 @@ const CONNECT: Duration = Duration::from_secs(30);
 
 pub(super) type Client = TaskCommandRouterClient<Channel>;
 
-/// The way to one sandbox's worker.
+/// The way to one sandbox's worker. Cheap to clone; clones share what was found.
 #[derive(Clone)]
 pub(super) struct Router {
-    inner: Arc<Mutex<Inner>>,
+    modal: Modal,
+    sandbox: SandboxId,
+    known: Arc<Mutex<Known>>,
 }
 
-struct Inner {
-    sandbox: SandboxId,
+/// What the creation gave or an earlier call asked for.
+struct Known {
     task: Option<String>,
     access: Option<CommandRouterAccess>,
     channel: Option<Channel>,
@@ -65,15 +67,20 @@ pub(super) struct Way {
 }
 
 impl Router {
-    pub(super) fn new(sandbox: &SandboxId, task: Option<String>, access: Option<CommandRouterAccess>) -> Self {
+    /// To a sandbox's worker, by what is known of it; nothing is asked yet.
+    pub(super) fn new(
+        modal: &Modal,
+        sandbox: &SandboxId,
+        task: Option<String>,
+        access: Option<CommandRouterAccess>,
+    ) -> Self {
         let access = access.filter(|a| !a.url.is_empty());
-        Self { inner: Arc::new(Mutex::new(Inner { sandbox: sandbox.clone(), task, access, channel: None })) }
+        let known = Arc::new(Mutex::new(Known { task, access, channel: None }));
+        Self { modal: modal.clone(), sandbox: sandbox.clone(), known }
     }
-}
 
-impl Sandbox {
     /// A unary call to the worker.
-    pub(super) async fn routed<Q: Clone, A>(
+    pub(super) async fn call<Q: Clone, A>(
         &self,
         action: &str,
         policy: Policy,
@@ -106,14 +113,14 @@ impl Sandbox {
     pub(super) async fn renew(&self, jwt: &str) {
         let soon = SystemTime::now() + LEAST_LIFE;
         if auth::expiry(jwt).is_none_or(|exp| exp < soon) {
-            self.router.inner.lock().await.access = None;
+            self.known.lock().await.access = None;
         }
     }
 
-    /// Task, token and channel, from what the creation gave or asked for now.
+    /// Task, token and channel, from what is known or asked for now.
     pub(super) async fn way(&self, action: &str) -> Result<Way, ModalError> {
-        let mut inner = self.router.inner.lock().await;
-        let task = match &inner.task {
+        let mut known = self.known.lock().await;
+        let task = match &known.task {
             Some(task) => task.clone(),
             None => {
                 let found = loop {
@@ -123,14 +130,14 @@ impl Sandbox {
                     // As Modal's clients poll while a container is being placed.
                     sleep(Duration::from_millis(500)).await;
                 };
-                inner.task.insert(found).clone()
+                known.task.insert(found).clone()
             }
         };
-        let access = match &inner.access {
+        let access = match &known.access {
             Some(access) => access.clone(),
             None => {
                 let request =
-                    SandboxGetCommandRouterAccessRequest { target: Some(Target::SandboxId(inner.sandbox.to_string())) };
+                    SandboxGetCommandRouterAccessRequest { target: Some(Target::SandboxId(self.sandbox.to_string())) };
                 let what = "reach the sandbox";
                 let answer = self
                     .modal
@@ -144,20 +151,37 @@ impl Sandbox {
                         }
                         error
                     })?;
-                inner.access.insert(CommandRouterAccess { jwt: answer.jwt, url: answer.url }).clone()
+                known.access.insert(CommandRouterAccess { jwt: answer.jwt, url: answer.url }).clone()
             }
         };
-        let channel = match &inner.channel {
+        let channel = match &known.channel {
             Some(open) => open.clone(),
             None => {
                 let open = channel(&access.url, CONNECT).map_err(|e| ModalError::new(ErrorKind::Other, action, e))?;
-                inner.channel.insert(open).clone()
+                known.channel.insert(open).clone()
             }
         };
         let client = TaskCommandRouterClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
         Ok(Way { client, jwt: access.jwt, task })
+    }
+
+    /// The id of the sandbox's task, once it has one.
+    async fn task(&self) -> Result<Option<String>, ModalError> {
+        let request =
+            SandboxGetTaskIdRequest { sandbox_id: self.sandbox.to_string(), ..SandboxGetTaskIdRequest::default() };
+        let action = "find the sandbox's container";
+        let answer = self
+            .modal
+            .call(action, SHORT, request, |mut c, r| Box::pin(async move { c.sandbox_get_task_id_v2(r).await }))
+            .await?;
+        if let Some(end) = answer.task_result.as_ref().and_then(SandboxEnd::read)
+            && answer.task_id.is_none()
+        {
+            return Err(ModalError::new(ErrorKind::Conflict, action, end.reason()));
+        }
+        Ok(answer.task_id)
     }
 }
 

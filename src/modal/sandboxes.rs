@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{
     connection::{How, Modal, SHORT},
+    end::SandboxEnd,
     error::{ErrorKind, ModalError},
     mounts::MountId,
     router::Router,
@@ -17,10 +18,10 @@ use super::{
 use crate::{
     core::{S3MountConfig, SandboxConfig, SandboxId, Untrusted},
     proto::client::{
-        CloudBucketMount, GenericResult, GpuConfig, NetworkAccess, PortSpecs, Resources, Sandbox as Definition,
-        SandboxCreateV2Request, SandboxGetFromNameRequest, SandboxGetTaskIdRequest, SandboxListRequest, SandboxTag,
-        SandboxTerminateRequest, SandboxWaitRequest, VolumeMount, cloud_bucket_mount::BucketType,
-        generic_result::GenericStatus, network_access::NetworkAccessType, sandbox::OpenPortsOneof,
+        CloudBucketMount, GpuConfig, NetworkAccess, PortSpecs, Resources, Sandbox as Definition,
+        SandboxCreateV2Request, SandboxGetFromNameRequest, SandboxListRequest, SandboxTag, SandboxTerminateRequest,
+        SandboxWaitRequest, VolumeMount, cloud_bucket_mount::BucketType, network_access::NetworkAccessType,
+        sandbox::OpenPortsOneof,
     },
 };
 
@@ -66,76 +67,6 @@ pub struct Sandbox {
     pub(super) router: Router,
     /// Its id.
     pub id: SandboxId,
-}
-
-/// How a sandbox ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SandboxEnd {
-    /// How.
-    pub kind: EndKind,
-    /// Exit code of its first command.
-    pub code: i32,
-    /// What else is known.
-    pub message: Untrusted,
-}
-
-/// Kinds of ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EndKind {
-    /// Its first command ended.
-    Exited,
-    /// Somebody ended it.
-    Terminated,
-    /// Its time was over.
-    Timeout,
-    /// Nobody used it.
-    Idle,
-    /// It used too much memory.
-    OutOfMemory,
-    /// It could not be started.
-    NotStarted,
-    /// Something else.
-    Failed,
-}
-
-impl SandboxEnd {
-    fn read(result: &GenericResult) -> Option<Self> {
-        let kind = match result.status() {
-            GenericStatus::Unspecified => return None,
-            GenericStatus::Success => EndKind::Exited,
-            GenericStatus::Terminated => EndKind::Terminated,
-            GenericStatus::Timeout => EndKind::Timeout,
-            GenericStatus::IdleTimeout => EndKind::Idle,
-            GenericStatus::InitFailure => EndKind::NotStarted,
-            GenericStatus::MemoryManagerEviction
-            | GenericStatus::MemoryThrashingEviction
-            | GenericStatus::KernelOomKill => EndKind::OutOfMemory,
-            GenericStatus::Failure if result.exception.is_empty() => EndKind::Exited,
-            GenericStatus::Failure | GenericStatus::InternalFailure => EndKind::Failed,
-        };
-        // Codes of ends that are no exits, as Modal's clients give them.
-        let code = match kind {
-            EndKind::Timeout => 124,
-            EndKind::Terminated => 137,
-            _ => result.exitcode,
-        };
-        Some(Self { kind, code, message: Untrusted::new(&result.exception) })
-    }
-
-    /// In words.
-    pub fn reason(&self) -> String {
-        let what = match self.kind {
-            EndKind::Exited => format!("its first command ended with {}", self.code),
-            EndKind::Terminated => "terminated".to_owned(),
-            EndKind::Timeout => "its time was over".to_owned(),
-            EndKind::Idle => "nobody used it".to_owned(),
-            EndKind::OutOfMemory => "it used more memory than it may".to_owned(),
-            EndKind::NotStarted => "it could not be started".to_owned(),
-            EndKind::Failed => "it failed".to_owned(),
-        };
-        let said = self.message.clean_line();
-        if said.as_str().is_empty() { what } else { format!("{what}: {said}") }
-    }
 }
 
 /// One row of a list.
@@ -205,7 +136,8 @@ impl Modal {
         let answer =
             self.call(action, how, message, |mut c, r| Box::pin(async move { c.sandbox_create_v2(r).await })).await?;
         let id = sandbox_id(&answer.sandbox_id, action)?;
-        let router = Router::new(&id, Some(answer.task_id).filter(|t| !t.is_empty()), answer.command_router_access);
+        let router =
+            Router::new(self, &id, Some(answer.task_id).filter(|t| !t.is_empty()), answer.command_router_access);
         Ok(Sandbox { modal: self.clone(), router, id })
     }
 
@@ -234,7 +166,7 @@ impl Modal {
 
     /// A sandbox that exists, by its id; nothing is asked yet.
     pub fn sandbox(&self, id: &SandboxId) -> Sandbox {
-        Sandbox { modal: self.clone(), router: Router::new(id, None, None), id: id.clone() }
+        Sandbox { modal: self.clone(), router: Router::new(self, id, None, None), id: id.clone() }
     }
 
     /// The running sandbox of a name in an app.
@@ -338,22 +270,6 @@ impl Sandbox {
             })
             .await?;
         Ok(())
-    }
-
-    /// The id of its task, once it has one.
-    pub(super) async fn task(&self) -> Result<Option<String>, ModalError> {
-        let request = SandboxGetTaskIdRequest { sandbox_id: self.id.to_string(), ..SandboxGetTaskIdRequest::default() };
-        let action = "find the sandbox's container";
-        let answer = self
-            .modal
-            .call(action, SHORT, request, |mut c, r| Box::pin(async move { c.sandbox_get_task_id_v2(r).await }))
-            .await?;
-        if let Some(end) = answer.task_result.as_ref().and_then(SandboxEnd::read)
-            && answer.task_id.is_none()
-        {
-            return Err(ModalError::new(ErrorKind::Conflict, action, end.reason()));
-        }
-        Ok(answer.task_id)
     }
 }
 
