@@ -6,14 +6,13 @@
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
-    fs::File,
     io,
     net::TcpListener,
     os::{
-        fd::{AsRawFd, OwnedFd},
+        fd::OwnedFd,
         unix::{fs::DirBuilderExt, net::UnixListener},
     },
-    path::{Path, PathBuf},
+    path::Path,
     process::Stdio,
     sync::Arc,
 };
@@ -28,61 +27,16 @@ use tokio::{
 
 use super::{
     connection::Connection,
-    files,
+    error::KeeperError,
+    files::{self, Folder},
     logs::{ReadError, Reader},
     reap,
-    wire::{Ask, DATA_MAX, Fault, ListenerName, OutputFd, Reply, Started, Stats},
+    wire::{Ask, DATA_MAX, ListenerName, OutputFd, Reply, Started, Stats},
 };
 use crate::engine::spec::{End, ExecEnd, ExecSpec, SandboxSpec};
 
 /// Bytes of output in one piece: large enough to hide the cost of a call, small enough to stream.
 const PIECE: usize = 128 << 10;
-
-/// Why a call failed.
-#[derive(Debug, thiserror::Error)]
-pub enum KeeperError {
-    /// No keeper serves this folder: [`KeeperHandle::reap`] says how the sandbox ended.
-    #[error("the sandbox has ended")]
-    Gone,
-    /// No exec has this id.
-    #[error("no command with this id runs or ran in the sandbox")]
-    NoSuchExec,
-    /// The log's head was dropped to keep its bound.
-    #[error("output before byte {start} is no longer kept")]
-    OutOfRange {
-        /// First byte that is kept.
-        start: u64,
-    },
-    /// Input must come without holes.
-    #[error("standard input has {have} bytes: send those that follow")]
-    Gap {
-        /// Bytes that were taken.
-        have: u64,
-    },
-    /// The process closed its standard input, ended, or an earlier write ended it.
-    #[error("standard input is closed")]
-    StdinClosed,
-    /// The keeper or the jail said no.
-    #[error("{0}")]
-    Refused(String),
-    /// A file or socket of the sandbox's folder.
-    #[error("sandbox folder: {0}")]
-    Io(#[from] io::Error),
-    /// The keeper speaks other words.
-    #[error("unexpected answer of the sandbox's keeper: {0}")]
-    Protocol(String),
-}
-
-impl From<Fault> for KeeperError {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::NoSuchExec => Self::NoSuchExec,
-            Fault::Gap { have } => Self::Gap { have },
-            Fault::StdinClosed => Self::StdinClosed,
-            Fault::Refused(why) => Self::Refused(why),
-        }
-    }
-}
 
 /// How far a standard input got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,8 +62,7 @@ pub enum Listener {
 /// A sandbox's keeper.
 #[derive(Debug, Clone)]
 pub struct KeeperHandle {
-    /// Open, so that the socket's path is short however long the folder's is.
-    folder: Arc<(PathBuf, OwnedFd)>,
+    folder: Arc<Folder>,
 }
 
 impl KeeperHandle {
@@ -191,7 +144,7 @@ impl KeeperHandle {
         offset: u64,
     ) -> impl Stream<Item = Result<Bytes, KeeperError>> + Send + use<> {
         let valid = files::valid_id(exec_id);
-        let reader = Reader::new(files::exec_dir(&self.folder.0, exec_id), fd);
+        let reader = Reader::new(self.folder.exec(exec_id), fd);
         let follow =
             Follow { handle: self.clone(), exec: exec_id.to_string(), fd, offset, end: 0, over: false, line: None };
         stream::try_unfold((follow, Some(reader)), move |(mut follow, reader)| async move {
@@ -249,7 +202,7 @@ impl KeeperHandle {
     pub async fn ended(&self) -> End {
         // Whatever the keeper answers, or if its line breaks, the folder has the last word once its lock is free.
         let _ = self.ask(Ask::Ended, &[]).await;
-        Self::reap(&self.folder.0).await
+        Self::reap(self.folder.path()).await
     }
 
     /// All listening sockets made so far; more appear with execs that have a key socket.
@@ -276,16 +229,15 @@ impl KeeperHandle {
     /// The folder of a sandbox, whether or not its keeper still lives: calls then answer from the files.
     /// [`KeeperError::Gone`] if there is none.
     pub fn open(dir: &Path) -> Result<Self, KeeperError> {
-        let folder = match File::open(dir) {
-            Ok(folder) => folder,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(KeeperError::Gone),
-            Err(e) => return Err(e.into()),
-        };
-        Ok(Self { folder: Arc::new((dir.to_path_buf(), folder.into())) })
+        match Folder::open(dir) {
+            Ok(folder) => Ok(Self { folder: Arc::new(folder) }),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(KeeperError::Gone),
+            Err(e) => Err(e.into()),
+        }
     }
 
     async fn connect(&self) -> Result<Connection, KeeperError> {
-        Connection::open(&format!("/proc/self/fd/{}/{}", self.folder.1.as_raw_fd(), files::SOCKET)).await
+        Connection::open(&self.folder.socket(files::SOCKET)).await
     }
 
     async fn ask(&self, ask: Ask, data: &[u8]) -> Result<Reply, KeeperError> {
@@ -296,7 +248,7 @@ impl KeeperHandle {
         match self.ask(ask, &[]).await {
             Ok(Reply::Exit(exit)) => Ok(exit),
             Ok(other) => Err(unexpected(&other)),
-            Err(KeeperError::Gone) => reap::exit(&self.folder.0, exec_id).map(Some),
+            Err(KeeperError::Gone) => reap::exit(self.folder.path(), exec_id).map(Some),
             Err(e) => Err(e),
         }
     }
@@ -369,7 +321,7 @@ impl Follow {
 
     /// The keeper ended: once its lock is free the files are whole.
     async fn last_word(&self) -> (u64, bool) {
-        KeeperHandle::reap(&self.handle.folder.0).await;
+        KeeperHandle::reap(self.handle.folder.path()).await;
         (u64::MAX, true)
     }
 }

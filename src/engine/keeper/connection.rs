@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{
-    client::KeeperError,
+    error::KeeperError,
     wire::{self, Ask, Reply, Request},
 };
 use crate::engine::jail;

@@ -10,10 +10,14 @@
 
 use std::{
     fs, io,
-    os::unix::fs::OpenOptionsExt,
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+        unix::{fs::OpenOptionsExt, net::UnixListener},
+    },
     path::{Path, PathBuf},
 };
 
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// What to start.
@@ -31,6 +35,9 @@ pub const KEYS: &str = "keys";
 /// [`crate::engine::spec::ExecEnd`], in an exec's folder.
 pub const EXIT: &str = "exit.json";
 
+/// Connections that wait: the kernel's own bound (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
+
 /// What must be cleaned up when a keeper could not.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Init {
@@ -40,6 +47,55 @@ pub struct Init {
     pub started: u64,
     /// Its control groups.
     pub groups: Vec<PathBuf>,
+}
+
+/// A sandbox's folder, held open.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    open: OwnedFd,
+}
+
+impl Folder {
+    /// Of a folder that is there.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_path_buf(), open: fs::File::open(path)?.into() })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder of one exec.
+    pub fn exec(&self, exec_id: &str) -> PathBuf {
+        exec_dir(&self.path, exec_id)
+    }
+
+    /// The path of a socket in it: it fits into a socket's address however long the folder's own is.
+    pub fn socket(&self, name: &str) -> String {
+        format!("/proc/self/fd/{}/{name}", self.open.as_raw_fd())
+    }
+
+    /// A nonblocking listening socket in it; one that a dead keeper left is replaced.
+    pub fn listen(&self, name: &str) -> io::Result<UnixListener> {
+        let path = self.socket(name);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        bind(&socket, &SocketAddrUnix::new(path)?)?;
+        listen(&socket, BACKLOG)?;
+        Ok(socket.into())
+    }
+}
+
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.open.as_fd()
+    }
 }
 
 /// An exec's folder.

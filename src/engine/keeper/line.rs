@@ -1,40 +1,35 @@
-//! One engine's connection, as the keeper sees it: what came, what it waits for, what goes back.
+//! The engines' connections, as the keeper sees them: what came, what each waits for, what goes back.
 
 use std::{
     io::{self, Read},
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::net::UnixStream,
+        unix::net::{UnixListener, UnixStream},
     },
+    time::Duration,
 };
 
 use rustix::event::PollFlags;
 
-use super::wire::{self, Ask, OutputFd, Reply, Request};
-use crate::engine::jail;
+use super::{
+    execs::Execs,
+    poll::is_ready,
+    waiting::Waiting,
+    wire::{self, Ask, Fault, Reply, Request},
+};
+use crate::engine::{jail, spec::End};
 
-/// What a connection waits for; its number is the exec's place.
-#[derive(Debug)]
-pub enum Waiting {
-    /// The start of an exec.
-    Start(usize),
-    /// Output beyond an offset.
-    Output(usize, OutputFd, u64),
-    /// Room in a standard input.
-    Stdin {
-        /// Which exec.
-        exec: usize,
-        /// Place of the first byte.
-        offset: u64,
-        /// The bytes.
-        data: Vec<u8>,
-        /// Nothing follows.
-        eof: bool,
-    },
-    /// The exit of an exec.
-    Exit(usize),
-    /// The end of the sandbox.
-    Ended,
+/// How long until a connection that could not be taken is tried again.
+const NO_DESCRIPTOR: Duration = Duration::from_millis(10);
+
+/// What a question gets.
+pub enum Answer {
+    /// This.
+    Now(Reply),
+    /// This, with descriptors.
+    WithFds(Reply, Vec<OwnedFd>),
+    /// What comes of this.
+    Later(Waiting),
 }
 
 /// A connection.
@@ -45,15 +40,20 @@ pub struct Line {
     outgoing: Vec<u8>,
     fds: Vec<OwnedFd>,
     /// At most one question is open.
-    pub waiting: Option<Waiting>,
+    waiting: Option<Waiting>,
     /// The other end is gone or broke the rules.
-    pub broken: bool,
+    broken: bool,
 }
 
 impl Line {
     /// Of a nonblocking stream.
-    pub fn new(stream: UnixStream) -> Self {
+    fn new(stream: UnixStream) -> Self {
         Self { stream, incoming: Vec::new(), outgoing: Vec::new(), fds: Vec::new(), waiting: None, broken: false }
+    }
+
+    /// The question that is open.
+    pub fn waiting(&self) -> Option<&Waiting> {
+        self.waiting.as_ref()
     }
 
     /// What to wait for. While a question is open nothing more is read, so a connection holds one frame at most; that
@@ -68,8 +68,15 @@ impl Line {
         }
     }
 
-    /// Takes what is there; whole questions come back.
-    pub fn receive(&mut self) -> Option<(Ask, Vec<u8>)> {
+    /// Does what its descriptor is ready for: sends, notices a hang-up, or takes what is there. A whole question comes
+    /// back.
+    pub fn hear(&mut self) -> Option<(Ask, Vec<u8>)> {
+        self.send();
+        if self.waiting.is_some() {
+            // Only a hang-up wakes a waiting line.
+            self.broken |= self.interest() == PollFlags::RDHUP && is_ready(&*self, PollFlags::RDHUP);
+            return None;
+        }
         let mut buffer = [0; 16 << 10];
         match self.stream.read(&mut buffer) {
             Ok(0) => self.broken = true,
@@ -80,8 +87,11 @@ impl Line {
         self.next()
     }
 
-    /// A whole question that came already.
+    /// A whole question that came already, unless one is open.
     pub fn next(&mut self) -> Option<(Ask, Vec<u8>)> {
+        if self.waiting.is_some() {
+            return None;
+        }
         match wire::take::<Request>(&mut self.incoming) {
             Ok(next) => next.map(|(request, data)| (request.ask, data)),
             Err(_) => {
@@ -91,8 +101,18 @@ impl Line {
         }
     }
 
-    /// Answers, with descriptors.
-    pub fn answer(&mut self, reply: &Reply, fds: Vec<OwnedFd>) {
+    /// Answers, or keeps the question open.
+    pub fn answer(&mut self, answer: Result<Answer, Fault>) {
+        match answer {
+            Ok(Answer::Now(reply)) => self.reply(&reply, Vec::new()),
+            Ok(Answer::WithFds(reply, fds)) => self.reply(&reply, fds),
+            Ok(Answer::Later(waiting)) => self.waiting = Some(waiting),
+            Err(fault) => self.reply(&Reply::Fault(fault), Vec::new()),
+        }
+    }
+
+    fn reply(&mut self, reply: &Reply, fds: Vec<OwnedFd>) {
+        self.waiting = None;
         match wire::frame(reply, &[]) {
             Ok(frame) => self.outgoing.extend_from_slice(&frame),
             Err(_) => self.broken = true,
@@ -102,7 +122,7 @@ impl Line {
     }
 
     /// Sends what goes.
-    pub fn send(&mut self) {
+    fn send(&mut self) {
         while !self.outgoing.is_empty() {
             let fds: Vec<BorrowedFd<'_>> = self.fds.iter().map(AsFd::as_fd).collect();
             match jail::send_with_fds(&self.stream, &self.outgoing, &fds) {
@@ -123,5 +143,70 @@ impl Line {
 impl AsFd for Line {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
+    }
+}
+
+/// All connections, and where new ones come from.
+#[derive(Debug)]
+pub struct Lines {
+    listener: UnixListener,
+    all: Vec<Line>,
+}
+
+impl Lines {
+    /// None yet; they will come from a nonblocking listener.
+    pub fn new(listener: UnixListener) -> Self {
+        Self { listener, all: Vec::new() }
+    }
+
+    /// Where they come from.
+    pub fn listener(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+
+    /// Each with its place, which it keeps until [`Self::drop_broken`].
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &Line)> {
+        self.all.iter().enumerate()
+    }
+
+    /// The one at a place.
+    pub fn get(&mut self, place: usize) -> &mut Line {
+        &mut self.all[place]
+    }
+
+    /// Takes those that wait.
+    pub fn accept(&mut self) {
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) if stream.set_nonblocking(true).is_ok() => self.all.push(Line::new(stream)),
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                // Out of descriptors, say: one comes free, or not, but not at once.
+                Err(_) => return std::thread::sleep(NO_DESCRIPTOR),
+            }
+        }
+    }
+
+    /// Answers those whose condition is there.
+    pub fn settle(&mut self, execs: &mut Execs) {
+        for line in &mut self.all {
+            if let Some(reply) = line.waiting.as_ref().and_then(|waiting| waiting.answer(execs)) {
+                line.reply(&reply, Vec::new());
+            }
+        }
+    }
+
+    /// Tells the sandbox's end to those that wait for it.
+    pub fn tell_end(&mut self, end: &End) {
+        for line in &mut self.all {
+            if let Some(Waiting::Ended) = line.waiting {
+                line.reply(&Reply::End(end.clone()), Vec::new());
+            }
+        }
+    }
+
+    /// Lets go of those that are gone or broke the rules.
+    pub fn drop_broken(&mut self) {
+        self.all.retain(|line| !line.broken);
     }
 }

@@ -2,52 +2,56 @@
 //!
 //! It holds terminals and pipes, writes output logs and exit codes to files, and answers any engine that connects, so
 //! that a server can die or be replaced while sandboxes run. No tokio, one thread. If it is killed its sandbox ends.
+//!
+//! ```text
+//! of the keeper                          of the engine
+//! serve    the loop, the sandbox's end   client      a handle: every call, output as a stream
+//! execs    all commands                  connection  one question and its answer
+//! exec     one: its pipes or terminal    reap        what is left when a keeper is gone
+//! line     the engines' connections      error       why a call failed
+//! waiting  their open questions
+//! poll     one poll                      of both
+//! disk     room for output               wire words  files the folder  logs output
+//! ```
 
 pub mod client;
 mod connection;
+mod disk;
+mod error;
 mod exec;
+mod execs;
 pub mod files;
 mod line;
 pub mod logs;
+mod poll;
 mod reap;
 mod serve;
+mod waiting;
 pub mod wire;
 
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io::{self, Read, Write},
-    os::{
-        fd::{AsRawFd, OwnedFd},
-        unix::{
-            fs::{DirBuilderExt, OpenOptionsExt},
-            net::UnixListener,
-        },
-    },
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-pub use client::{KeeperError, KeeperHandle, Listener, StdinStatus};
+pub use client::{KeeperHandle, Listener, StdinStatus};
+pub use error::KeeperError;
 use rustix::{
     fs::{FlockOperation, Mode, flock},
-    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen as start_listening, socket_with},
     process::{setsid, umask},
 };
-pub use wire::{OutputFd, Stats};
+pub use wire::{ENTRYPOINT, OutputFd, Stats};
 
-use self::{serve::Keeper, wire::Started};
+use self::{files::Folder, serve::Keeper, wire::Started};
 use crate::engine::{
     jail::{self, Jail, limits},
     spec::{End, SandboxSpec},
 };
-
-/// Exec id under which the first command's output is read.
-pub const ENTRYPOINT: &str = "entrypoint";
-
-/// Connections that wait: the kernel's own bound (`net.core.somaxconn`).
-const BACKLOG: i32 = 4096;
 
 /// `engine keep DIR`: the environment of the first command comes as JSON on standard input; one [`Started`] goes to
 /// standard output, then the process leaves its starter and lives as long as the sandbox.
@@ -80,7 +84,7 @@ fn start(dir: &Path) -> Result<Keeper, String> {
     io::stdin().read_to_end(&mut env).map_err(say("read the sandbox's environment"))?;
     let env: BTreeMap<String, String> =
         serde_json::from_slice(&env).map_err(|e| format!("the sandbox's environment is not JSON: {e}"))?;
-    let folder: OwnedFd = File::open(dir).map_err(say("open the sandbox's folder"))?.into();
+    let folder = Folder::open(dir).map_err(say("open the sandbox's folder"))?;
     let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(dir.join(files::LOCK));
     let lock = lock.map_err(say("make the sandbox's lock"))?;
     flock(&lock, FlockOperation::NonBlockingLockExclusive)
@@ -98,9 +102,9 @@ fn start(dir: &Path) -> Result<Keeper, String> {
     fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .map_err(say("open the folder of its keys"))?;
     let jail = Jail::start(dir, &spec)?;
-    let listener = listen(&socket_path(&folder, files::SOCKET)).map_err(say("make the keeper's socket"))?;
+    let listener = folder.listen(files::SOCKET).map_err(say("make the keeper's socket"))?;
     let starts = !spec.entrypoint.is_empty();
-    let mut keeper = Keeper::new(dir.to_path_buf(), folder, spec, jail, signals, listener);
+    let mut keeper = Keeper::new(folder, spec, jail, signals, listener);
     if starts {
         keeper.start_entrypoint(env)?;
     }
@@ -113,22 +117,4 @@ fn say(started: &Started) {
         // A starter that is gone finds out from the folder.
         let _ = pipe.write_all(&json);
     }
-}
-
-/// A path below an open folder that fits into a socket's address however long the folder's own is.
-fn socket_path(folder: &OwnedFd, name: &str) -> String {
-    format!("/proc/self/fd/{}/{name}", folder.as_raw_fd())
-}
-
-/// A nonblocking listening socket; one that a dead keeper left is replaced.
-fn listen(path: &str) -> io::Result<UnixListener> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    bind(&socket, &SocketAddrUnix::new(path)?)?;
-    start_listening(&socket, BACKLOG)?;
-    Ok(socket.into())
 }

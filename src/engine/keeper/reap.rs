@@ -13,7 +13,7 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
 
-use super::{client::KeeperError, files};
+use super::{error::KeeperError, files};
 use crate::engine::{
     jail::limits,
     spec::{End, ExecEnd},

@@ -26,6 +26,9 @@ pub const DATA_MAX: usize = 256 << 10;
 /// Most descriptors in one answer: the kernel's SCM_MAX_FD.
 pub const FDS_MAX: usize = 253;
 
+/// Exec id under which the first command's output is read.
+pub const ENTRYPOINT: &str = "entrypoint";
+
 /// What an engine asks, with the version it speaks.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Request {
