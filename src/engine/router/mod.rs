@@ -1,20 +1,20 @@
 //! The command router: exec and its bytes, over the keepers. It holds nothing of a command itself, so an engine that
 //! starts again goes on where the last one stopped.
 
-mod readers;
 mod start;
+mod status;
 
 use std::{pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
-pub use readers::Readers;
+use status::status;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Shared,
     keeper::{ENTRYPOINT, KeeperError, KeeperHandle, OutputFd},
-    sandboxes::Sandboxes,
+    sandboxes::{Readers, Sandboxes},
     spec::ExecEnd,
 };
 use crate::proto::{
@@ -46,20 +46,6 @@ pub fn service(shared: Arc<Shared>) -> TaskCommandRouterServer<Router> {
     TaskCommandRouterServer::new(Router { shared })
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_MESSAGE)
-}
-
-/// A keeper's refusal in the router's codes.
-fn status(error: KeeperError) -> Status {
-    let said = error.to_string();
-    match error {
-        // What clients take for the end of a sandbox.
-        KeeperError::Gone | KeeperError::NoSuchExec => Status::not_found(said),
-        KeeperError::OutOfRange { .. } => Status::out_of_range(said),
-        KeeperError::Gap { .. } | KeeperError::StdinClosed | KeeperError::Refused(_) => {
-            Status::failed_precondition(said)
-        }
-        KeeperError::Io(_) | KeeperError::Protocol(_) => Status::internal(said),
-    }
 }
 
 impl Router {

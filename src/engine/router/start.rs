@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use tonic::Status;
 
-use super::status;
+use super::status::status;
 use crate::{
     engine::{
         Shared,
         keeper::{ENTRYPOINT, KeeperError, files},
         proxy::Keys,
         sandboxes::{
-            Live, check_path, delete_keys, drop_keys_at_end,
+            Live, check_path,
             environment::{Env, Sources, defaults, gather, merge, terminal},
-            keys_row, put_keys,
+            keys,
         },
         spec::ExecSpec,
     },
@@ -43,7 +43,7 @@ pub async fn start(shared: &Arc<Shared>, request: TaskExecStartRequest) -> Resul
         Err(e) => return Err(status(e)),
     }
     let mut env = environment(shared, &live, &request).await?;
-    let keys =
+    let withheld =
         Keys::withhold(&mut env, &shared.settings.withhold, &request.exec_id).map_err(Status::invalid_argument)?;
     let pty = request.pty_info.as_ref().filter(|p| p.enabled);
     let spec = ExecSpec {
@@ -53,34 +53,29 @@ pub async fn start(shared: &Arc<Shared>, request: TaskExecStartRequest) -> Resul
         workdir: request.workdir.clone().filter(|w| !w.is_empty()),
         stdout: request.stdout_config() == TaskExecStdoutConfig::Pipe,
         stderr: request.stderr_config() == TaskExecStderrConfig::Pipe,
-        key_socket: keys.is_some(),
+        key_socket: withheld.is_some(),
         command: request.command_args,
         env,
     };
-    match keys {
+    match withheld {
         None => live.keeper.exec(&spec).await.map_err(status),
-        Some(keys) => {
+        Some(withheld) => {
             let (shared, live) = (shared.clone(), live.clone());
             // A caller that hangs up must not leave a command whose keys nobody puts in.
-            let started = tokio::spawn(async move { with_keys(&shared, &live, &spec, keys).await });
+            let started = tokio::spawn(async move { with_keys(&shared, &live, &spec, withheld).await });
             started.await.map_err(|e| Status::internal(format!("starting the command was cut off: {e}")))?
         }
     }
 }
 
 /// The keys are known, to the next engine too, before the command can ask.
-async fn with_keys(shared: &Arc<Shared>, live: &Arc<Live>, spec: &ExecSpec, keys: Keys) -> Result<(), Status> {
-    let (id, exec_id) = (live.row.id.clone(), spec.exec_id.clone());
-    let sealed = shared.secrets.seal(&keys_row(&id, &exec_id), &keys.to_values())?;
-    shared.state.call(move |db| put_keys(db, &id, &exec_id, &sealed)).await?;
-    live.outside.know_keys(&spec.exec_id, keys);
+async fn with_keys(shared: &Arc<Shared>, live: &Arc<Live>, spec: &ExecSpec, withheld: Keys) -> Result<(), Status> {
+    keys::know(shared, live, &spec.exec_id, withheld).await?;
     if let Err(refused) = live.keeper.exec(spec).await {
-        live.outside.forget_keys(&spec.exec_id);
-        let (id, exec_id) = (live.row.id.clone(), spec.exec_id.clone());
-        shared.state.call(move |db| delete_keys(db, &id, &exec_id)).await?;
+        keys::forget(shared, live, &spec.exec_id).await?;
         return Err(status(refused));
     }
-    drop_keys_at_end(shared, live, spec.exec_id.clone());
+    keys::forget_at_end(shared, live, spec.exec_id.clone());
     serve_keys(live).await
 }
 

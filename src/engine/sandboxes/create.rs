@@ -7,25 +7,23 @@ use tokio::task::spawn_blocking;
 use tonic::Status;
 
 use super::{
-    ROUTER_TOKEN_LIFE,
     definition::Plan,
     environment::{defaults, merge},
-    live::{self, clear_scratch, keeper_dir, remove_keeper_dir, scratch_dir},
+    folders::{clear_scratch, keeper_dir, remove_keeper_dir, scratch_dir},
+    live::tend,
     rows::{self, Row},
-    task_of,
+    task::{self, task_of},
 };
 use crate::{
     engine::{
-        Shared,
-        grpc::auth::router_url,
-        jail,
+        Shared, jail,
         keeper::{KeeperError, KeeperHandle},
         proxy::Keys,
         random,
         spec::SandboxSpec,
         state::now,
     },
-    proto::client::{CommandRouterAccess, SandboxCreateV2Request, SandboxCreateV2Response, SandboxHandleMetadata},
+    proto::client::{SandboxCreateV2Request, SandboxCreateV2Response, SandboxHandleMetadata},
 };
 
 /// Characters of an id: 22 would be read as the first kind of sandbox.
@@ -43,10 +41,7 @@ pub async fn create(
     let making = tokio::spawn(make(shared.clone(), request, key));
     let id = making.await.map_err(|e| Status::internal(format!("making the sandbox was cut off: {e}")))??;
     let task_id = task_of(&id);
-    let access = CommandRouterAccess {
-        jwt: shared.tokens.issue(&task_id, ROUTER_TOKEN_LIFE),
-        url: router_url(&shared.access.modal_url, caller),
-    };
+    let access = task::access(shared, &task_id, caller);
     Ok(SandboxCreateV2Response {
         sandbox_id: id,
         task_id,
@@ -123,7 +118,7 @@ async fn start(shared: &Arc<Shared>, row: Row, plan: Plan) -> Result<(), Status>
     let keeper =
         KeeperHandle::start(&shared.settings.program, &dir, &spec, &first).await.map_err(|e| not_started(&e))?;
     shared.state.call(move |db| rows::started(db, &id)).await?;
-    live::tend(shared, row, keeper, env, BTreeMap::new()).await.map_err(|e| not_started(&e))
+    tend(shared, row, keeper, env, BTreeMap::new()).await.map(|_| ()).map_err(|e| not_started(&e))
 }
 
 fn not_started(error: &KeeperError) -> Status {

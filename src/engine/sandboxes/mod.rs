@@ -1,9 +1,12 @@
 //! Sandboxes: made, listed, waited for, ended; their keepers found again after a restart.
 //!
 //! ```text
-//! definition   what is asked → what is made     live  those that run, and their ends
-//! environment  the variables of a command       end   an end in Modal's words
-//! create       the making, once for each key    rows  the table
+//! definition   what is asked → what is made     live     those that run, and their ends
+//! environment  the variables of a command       readers  who reads what a command writes
+//! create       the making, once for each key    keys     what is withheld from a command
+//! recover      after a start: found again       task     where its commands are reached
+//! folders      what it has on disk              end      an end in Modal's words
+//! rows         the table
 //! ```
 //!
 //! What must stay true: a row is there before anything of its sandbox is; a keeper's folder has the last word about an
@@ -13,8 +16,13 @@ mod create;
 mod definition;
 mod end;
 pub mod environment;
+mod folders;
+pub mod keys;
 mod live;
+mod readers;
+mod recover;
 mod rows;
+mod task;
 
 use std::{
     collections::HashMap,
@@ -26,29 +34,26 @@ use std::{
 use tokio::time::timeout;
 use tonic::Status;
 
-pub use self::{
-    definition::check_path,
-    live::{Live, drop_keys_at_end, keys_row},
-    rows::{delete_keys, put_keys},
-};
+pub use self::{definition::check_path, live::Live, readers::Readers};
 use self::{
-    live::{Running, keeper_dir},
+    folders::keeper_dir,
+    live::Running,
     rows::{Filter, Row},
+    task::{sandbox_of, task_of},
 };
 use super::{
     EngineError, Settings, Shared,
-    grpc::auth::router_url,
     keeper::{KeeperError, KeeperHandle},
     proxy::Upstream,
     spec::End,
 };
 use crate::proto::client::{
-    GenericResult, SandboxCreateV2Request, SandboxCreateV2Response, SandboxGetCommandRouterAccessRequest,
-    SandboxGetCommandRouterAccessResponse, SandboxGetFromNameRequest, SandboxGetFromNameResponse,
-    SandboxGetTaskIdRequest, SandboxGetTaskIdResponse, SandboxGetTunnelsRequest, SandboxGetTunnelsResponse,
-    SandboxHandleMetadata, SandboxInfo, SandboxListRequest, SandboxListResponse, SandboxTag, SandboxTagsGetRequest,
-    SandboxTagsGetResponse, SandboxTagsSetRequest, SandboxTerminateRequest, SandboxTerminateResponse,
-    SandboxWaitRequest, SandboxWaitResponse, TaskInfo, generic_result::GenericStatus,
+    CommandRouterAccess, GenericResult, SandboxCreateV2Request, SandboxCreateV2Response,
+    SandboxGetCommandRouterAccessRequest, SandboxGetCommandRouterAccessResponse, SandboxGetFromNameRequest,
+    SandboxGetFromNameResponse, SandboxGetTaskIdRequest, SandboxGetTaskIdResponse, SandboxGetTunnelsRequest,
+    SandboxGetTunnelsResponse, SandboxHandleMetadata, SandboxInfo, SandboxListRequest, SandboxListResponse, SandboxTag,
+    SandboxTagsGetRequest, SandboxTagsGetResponse, SandboxTagsSetRequest, SandboxTerminateRequest,
+    SandboxTerminateResponse, SandboxWaitRequest, SandboxWaitResponse, TaskInfo, generic_result::GenericStatus,
     sandbox_get_command_router_access_request::Target,
 };
 
@@ -58,9 +63,6 @@ const LONGEST_HOLD: f32 = 60.0;
 /// Rows of one answer to a list, as Modal's other lists have them.
 const PAGE: usize = 100;
 
-/// Life of a token for a task; clients get a new one when it is over, and must not have to within an hour.
-const ROUTER_TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
-
 /// All sandboxes of a data dir.
 #[derive(Debug)]
 pub struct Sandboxes {
@@ -68,16 +70,6 @@ pub struct Sandboxes {
     /// The way to the API for withheld keys.
     pub upstream: Upstream,
     turns: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
-}
-
-/// The id of a sandbox's one task. A `V` at its end tells clients that it is of the second kind.
-fn task_of(sandbox_id: &str) -> String {
-    format!("ta-{}V", sandbox_id.strip_prefix("sb-").unwrap_or(sandbox_id))
-}
-
-/// The sandbox of a task.
-fn sandbox_of(task_id: &str) -> Option<String> {
-    Some(format!("sb-{}", task_id.strip_prefix("ta-")?.strip_suffix('V')?))
 }
 
 impl Sandboxes {
@@ -103,7 +95,7 @@ impl Sandboxes {
     /// # Errors
     /// The database's.
     pub async fn recover(shared: &Arc<Shared>) -> Result<(), EngineError> {
-        live::recover(shared).await
+        recover::recover(shared).await
     }
 
     /// Lets go of all sandboxes, which go on: nothing is served or watched any more.
@@ -306,11 +298,8 @@ impl Sandboxes {
             None => return Err(Status::invalid_argument("which sandbox is not said")),
         };
         let task_id = task_of(&row(shared, &id).await?.id);
-        Ok(SandboxGetCommandRouterAccessResponse {
-            jwt: shared.tokens.issue(&task_id, ROUTER_TOKEN_LIFE),
-            url: router_url(&shared.access.modal_url, caller),
-            ..SandboxGetCommandRouterAccessResponse::default()
-        })
+        let CommandRouterAccess { jwt, url } = task::access(shared, &task_id, caller);
+        Ok(SandboxGetCommandRouterAccessResponse { jwt, url, ..SandboxGetCommandRouterAccessResponse::default() })
     }
 }
 
@@ -356,20 +345,5 @@ fn info(row: &Row) -> SandboxInfo {
         timeout_secs: row.facts.timeout_secs,
         metadata: Some(metadata(row, result(row))),
         ..SandboxInfo::default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_task_is_told_from_its_sandbox_and_back() {
-        let id = "sb-01ARZ3NDEKTSV4RRFFQ69G5FAV";
-        assert_eq!(task_of(id), "ta-01ARZ3NDEKTSV4RRFFQ69G5FAVV");
-        assert_eq!(sandbox_of(&task_of(id)).unwrap(), id);
-        for wrong in ["", "ta-", "sb-1V", "ta-1", "ta-1v"] {
-            assert_eq!(sandbox_of(wrong), None, "{wrong}");
-        }
     }
 }
