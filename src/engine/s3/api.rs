@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use s3s::{S3, S3Request, S3Response, S3Result, dto::*, s3_error};
 
-use super::{Api, buckets, list, multipart, objects};
+use super::{Api, buckets, list, multipart, objects, read};
 
 /// What `s3s` calls.
 pub(super) struct Door(pub(super) Arc<Api>);
@@ -45,11 +45,11 @@ impl S3 for Door {
     }
 
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
-        objects::read(&self.0, req).await.map(S3Response::new)
+        read::get(&self.0, req).await.map(S3Response::new)
     }
 
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
-        objects::head(&self.0, req).await.map(S3Response::new)
+        read::head(&self.0, req).await.map(S3Response::new)
     }
 
     async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {

@@ -14,10 +14,10 @@ use tokio::{
 use tokio_util::io::ReaderStream;
 
 use super::{
+    blobs::{Content, Piece, Place, Received},
     fault::{Fault, custom},
     files::{Files, NewFile},
-    rows::{self, Piece},
-    sums::{Declared, Digests, Hasher},
+    sums::{Declared, Hasher},
 };
 
 /// Content up to this size lives in the index: one flush, shared with others, instead of three of its own. Most files
@@ -32,25 +32,6 @@ const READ: usize = 256 << 10;
 
 /// S3's bound for one request: what works here must work there.
 pub(super) const MAX_BODY: u64 = 5 << 30;
-
-/// Content that came whole and fits what was said of it. Not yet named by a row: dropped, it is gone.
-pub(super) struct Received {
-    pub(super) size: u64,
-    pub(super) digests: Digests,
-    pub(super) content: Content,
-}
-
-pub(super) enum Content {
-    Small(Vec<u8>),
-    File(NewFile),
-}
-
-impl Received {
-    /// The ETag of an object that came in one piece.
-    pub(super) fn etag(&self) -> String {
-        hex::encode(self.digests.md5)
-    }
-}
 
 /// Takes a body: to memory, or to a file that is on disk when this returns. Compares length and digests; nothing is
 /// visible before.
@@ -136,7 +117,7 @@ pub(super) async fn send(files: Files, pieces: Vec<Piece>, range: Range<u64>) ->
         let end = start + piece.size;
         let (from, to) = (range.start.max(start), range.end.min(end));
         if from < to {
-            wanted.push_back((piece.bytes, from - start..to - start));
+            wanted.push_back((piece.place, from - start..to - start));
         }
         start = end;
     }
@@ -144,22 +125,22 @@ pub(super) async fn send(files: Files, pieces: Vec<Piece>, range: Range<u64>) ->
         return Ok(StreamingBlob::wrap(stream::empty::<io::Result<Bytes>>()));
     };
     let first = open(files.clone(), first, part).await?;
-    let rest = stream::iter(wanted).then(move |(bytes, part)| open(files.clone(), bytes, part));
+    let rest = stream::iter(wanted).then(move |(place, part)| open(files.clone(), place, part));
     let all = stream::once(std::future::ready(Ok(first))).chain(rest).try_flatten();
     Ok(StreamingBlob::wrap(all))
 }
 
 type Chunks = std::pin::Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send + Sync>>;
 
-async fn open(files: Files, bytes: rows::Bytes, range: Range<u64>) -> io::Result<Chunks> {
-    match bytes {
-        rows::Bytes::Small(data) => {
+async fn open(files: Files, place: Place, range: Range<u64>) -> io::Result<Chunks> {
+    match place {
+        Place::Index(data) => {
             let index = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(data.len());
             let (from, to) = (index(range.start), index(range.end));
             let data = Bytes::from(data).slice(from..to);
             Ok(Box::pin(stream::once(std::future::ready(Ok(data)))))
         }
-        rows::Bytes::File(name) => {
+        Place::File(name) => {
             let file = spawn_blocking(move || files.read(&name)).await.map_err(io::Error::other)??;
             let mut file = File::from_std(file);
             if range.start > 0 {

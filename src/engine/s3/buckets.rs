@@ -7,13 +7,20 @@ use s3s::{
     s3_error,
 };
 
-use super::{Api, fault::Fault, index::Tx, list, rows};
+use super::{
+    Api,
+    fault::Fault,
+    index::Tx,
+    list,
+    numbers::{now, time},
+    rows, uploads,
+};
 
 /// Makes a bucket; true if there was none of this name.
 pub(super) async fn make(api: &Api, name: String) -> S3Result<bool> {
     let make = move |tx: &mut Tx<'_>| {
         let sql = "INSERT OR IGNORE INTO bucket (name, made) VALUES (?, ?)";
-        Ok(tx.db.execute(sql, params![name, rows::now()])? == 1)
+        Ok(tx.db.execute(sql, params![name, now()])? == 1)
     };
     api.index.write(make).await
 }
@@ -26,7 +33,7 @@ pub(super) async fn list(api: &Api) -> S3Result<ListBucketsOutput> {
     };
     let buckets = api.index.read(look).await?.into_iter().map(|(name, made)| Bucket {
         name: Some(name),
-        creation_date: Some(rows::time(made)),
+        creation_date: Some(time(made)),
         ..Default::default()
     });
     Ok(ListBucketsOutput { buckets: Some(buckets.collect()), owner: Some(list::owner()), ..Default::default() })
@@ -52,7 +59,7 @@ pub(super) async fn remove(api: &Api, name: String) -> S3Result<()> {
         if tx.db.query_row(count, [id], |row| row.get(0))? {
             return Err(s3_error!(BucketNotEmpty, "The bucket {name} holds objects. Delete them first.").into());
         }
-        super::multipart::abort_all(tx, id)?;
+        uploads::end_all(tx, id)?;
         tx.db.execute("DELETE FROM bucket WHERE id = ?", [id])?;
         Ok(())
     };

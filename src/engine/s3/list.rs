@@ -12,7 +12,13 @@ use s3s::{
     s3_error,
 };
 
-use super::{Api, fault::Fault, objects::signed, rows, sums::Sum};
+use super::{
+    Api,
+    fault::Fault,
+    numbers::{signed, size, time},
+    rows,
+    sums::Sum,
+};
 
 /// S3's bound on a page.
 const MAX_KEYS: i32 = 1000;
@@ -85,7 +91,7 @@ pub(super) fn page(db: &Connection, bucket: i64, query: &Query) -> Result<Page, 
                 from = after;
                 continue 'seek;
             }
-            let size = rows::size(row.get(1)?);
+            let size = size(row.get(1)?);
             from = format!("{key}\0");
             page.entries.push(Entry::Key { key, size, etag: row.get(2)?, modified: row.get(3)?, sum: row.get(4)? });
         }
@@ -130,7 +136,7 @@ fn answer(entries: Vec<Entry>, encode: Encoder, owned: bool) -> S3Result<(Vec<Ob
                     key: Some(encode.text(&key)),
                     size: Some(signed(size)),
                     e_tag: Some(ETag::Strong(etag)),
-                    last_modified: Some(rows::time(modified)),
+                    last_modified: Some(time(modified)),
                     checksum_algorithm: Some(vec![ChecksumAlgorithm::from_static(sum.algorithm.name())]),
                     checksum_type: Some(sum.kind()),
                     storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),

@@ -8,8 +8,12 @@
 //! DIR/blobs/ab/…   larger contents
 //! DIR/lock         one process owns the store
 //! ```
+//!
+//! A request goes `serve` → `guard` → s3s → `api` → an operation (`buckets`, `objects`, `read`, `list`, `multipart`).
+//! Operations take and send bytes by `body` and change rows (`rows`, `uploads`, `blobs`) through `index`.
 
 mod api;
+mod blobs;
 mod body;
 mod buckets;
 mod fault;
@@ -18,10 +22,13 @@ mod guard;
 mod index;
 mod list;
 mod multipart;
+mod numbers;
 mod objects;
+mod read;
 mod rows;
 mod serve;
 mod sums;
+mod uploads;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
-//! Multipart uploads. A part is a content as any other; completing makes one content of them by their list, so no byte
-//! is written twice and a completion that failed can be asked for again.
+//! Multipart uploads, by operation; `uploads` has their rows. A part is a content as any other; completing makes one
+//! content of them by their list, so no byte is written twice and a completion that failed can be asked for again.
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::Connection;
 use s3s::{
     S3Request, S3Result,
     crypto::{Checksum as _, Md5},
@@ -11,25 +11,25 @@ use s3s::{
         AbortMultipartUploadInput, AbortMultipartUploadOutput, ChecksumAlgorithm, CompleteMultipartUploadInput,
         CompleteMultipartUploadOutput, CompletedPart, CopyPartResult, CreateMultipartUploadInput,
         CreateMultipartUploadOutput, ETag, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListPartsInput,
-        ListPartsOutput, MultipartUpload, Part, UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput,
-        UploadPartOutput,
+        ListPartsOutput, MultipartUpload, UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
     },
     s3_error,
 };
 
 use super::{
     Api,
-    body::{self, Received},
+    blobs::{self, Received},
+    body,
     fault::Fault,
     index::Tx,
     list,
-    objects::{self, refuse_unknown, signed},
+    numbers::{now, signed, time},
+    objects::refuse_unknown,
+    read::source,
     rows::{self, Conditions, Headers, Object},
     sums::{Declared, Rule, Sum, give, given},
+    uploads::{self, MAX_PARTS, Part, Target},
 };
-
-/// S3's bound on part numbers.
-const MAX_PARTS: i32 = 10_000;
 
 /// S3's bound from below on every part but the last: what works here must work there.
 const MIN_PART: u64 = 5 << 20;
@@ -40,28 +40,6 @@ const MAX_OBJECT: u64 = 5 << 40;
 /// A page of parts or uploads.
 const MAX_PAGE: i32 = 1000;
 
-/// How long a completed upload is remembered, for a client that asks again: no client does so after an hour.
-const REMEMBER_MS: i64 = 60 * 60 * 1000;
-
-/// An upload's row.
-struct Upload {
-    bucket: i64,
-    rule: Rule,
-    headers: String,
-}
-
-fn no_upload() -> Fault {
-    s3_error!(NoSuchUpload, "There is no such upload: it was completed or aborted, or is not for this key").into()
-}
-
-fn find(db: &Connection, bucket: &str, key: &str, id: &str) -> Result<Upload, Fault> {
-    let bucket = rows::bucket(db, bucket)?;
-    let mut query = db.prepare_cached("SELECT rule, headers FROM upload WHERE id = ? AND bucket = ? AND key = ?")?;
-    let found = query.query_row(params![id, bucket, key], |r| Ok((r.get::<_, String>(0)?, r.get(1)?))).optional()?;
-    let (rule, headers) = found.ok_or_else(no_upload)?;
-    Ok(Upload { bucket, rule: Rule::parse(&rule)?, headers })
-}
-
 pub(super) async fn create(
     api: &Api,
     req: S3Request<CreateMultipartUploadInput>,
@@ -70,17 +48,10 @@ pub(super) async fn create(
     let mut input = req.input;
     let rule = Rule::new(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?;
     let headers: Headers = rows::headers!(input);
-    let headers = serde_json::to_string(&headers).map_err(Fault::from)?;
     let id = uuid::Uuid::new_v4().simple().to_string();
-    let (bucket, key, upload) = (input.bucket.clone(), input.key.clone(), id.clone());
+    let target = Target { bucket: input.bucket.clone(), key: input.key.clone(), id: id.clone() };
     api.files.check_room(0)?;
-    let create = move |tx: &mut Tx<'_>| -> Result<(), Fault> {
-        let bucket = rows::bucket(tx.db, &bucket)?;
-        let sql = "INSERT INTO upload (id, bucket, key, started, rule, headers) VALUES (?, ?, ?, ?, ?, ?)";
-        tx.db.execute(sql, params![upload, bucket, key, rows::now(), rule.stored(), headers])?;
-        Ok(())
-    };
-    api.index.write(create).await?;
+    api.index.write(move |tx: &mut Tx<'_>| uploads::begin(tx, &target, rule, &headers)).await?;
     Ok(CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
@@ -101,7 +72,7 @@ fn check_number(n: i32) -> S3Result<()> {
 pub(super) async fn upload(api: &Api, req: S3Request<UploadPartInput>) -> S3Result<UploadPartOutput> {
     let mut input = req.input;
     check_number(input.part_number)?;
-    let target = (input.bucket, input.key, input.upload_id);
+    let target = Target { bucket: input.bucket, key: input.key, id: input.upload_id };
     let rule = rule_of(api, target.clone()).await?;
     let given = given!(input);
     let asked = input.checksum_algorithm.as_ref();
@@ -123,37 +94,23 @@ pub(super) async fn upload(api: &Api, req: S3Request<UploadPartInput>) -> S3Resu
     Ok(output)
 }
 
-/// Bucket, key, upload.
-type Target = (String, String, String);
-
-async fn rule_of(api: &Api, (bucket, key, id): Target) -> S3Result<Rule> {
-    api.index.read(move |db| Ok(find(db, &bucket, &key, &id)?.rule)).await
+async fn rule_of(api: &Api, target: Target) -> S3Result<Rule> {
+    api.index.read(move |db| Ok(uploads::find(db, &target)?.rule)).await
 }
 
-async fn keep(api: &Api, (bucket, key, id): Target, n: i32, received: Received) -> S3Result<()> {
-    let keep = move |tx: &mut Tx<'_>| -> Result<(), Fault> {
-        find(tx.db, &bucket, &key, &id)?;
-        let (etag, sum, size) = (received.etag(), received.digests.sum.stored(), signed(received.size));
-        let blob = rows::add(tx, received)?;
-        let mut old = tx.db.prepare_cached("SELECT blob FROM part WHERE upload = ? AND n = ?")?;
-        let old: Option<i64> = old.query_row(params![id, n], |row| row.get(0)).optional()?;
-        let sql = "INSERT OR REPLACE INTO part (upload, n, blob, size, etag, modified, sum)
-                   VALUES (?, ?, ?, ?, ?, ?, ?)";
-        tx.db.prepare_cached(sql)?.execute(params![id, n, blob, size, etag, rows::now(), sum])?;
-        old.map_or(Ok(()), |old| rows::release(tx, old))
-    };
-    api.index.write(keep).await
+async fn keep(api: &Api, target: Target, n: i32, received: Received) -> S3Result<()> {
+    api.index.write(move |tx: &mut Tx<'_>| uploads::put_part(tx, &target, n, received)).await
 }
 
 pub(super) async fn copy(api: &Api, req: S3Request<UploadPartCopyInput>) -> S3Result<UploadPartCopyOutput> {
     let mut input = req.input;
     check_number(input.part_number)?;
-    let source = objects::source!(input)?;
-    let target = (input.bucket, input.key, input.upload_id);
+    let source = source!(input)?;
+    let target = Target { bucket: input.bucket, key: input.key, id: input.upload_id };
     let rule = rule_of(api, target.clone()).await?;
     let look = move |db: &Connection| -> Result<_, Fault> {
         let object = source.object(db)?;
-        Ok((rows::pieces(db, object.blob)?, object.size))
+        Ok((blobs::pieces(db, object.blob)?, object.size))
     };
     let (pieces, size) = api.index.read(look).await?;
     let range = match input.copy_source_range.as_deref() {
@@ -170,54 +127,10 @@ pub(super) async fn copy(api: &Api, req: S3Request<UploadPartCopyInput>) -> S3Re
     let received = body::receive(&api.files, Some(bytes), Some(signed(length)), declared).await?;
     let (etag, sum) = (received.etag(), received.digests.sum.clone());
     keep(api, target, input.part_number, received).await?;
-    let mut result = CopyPartResult {
-        e_tag: Some(ETag::Strong(etag)),
-        last_modified: Some(rows::time(rows::now())),
-        ..Default::default()
-    };
+    let mut result =
+        CopyPartResult { e_tag: Some(ETag::Strong(etag)), last_modified: Some(time(now())), ..Default::default() };
     give!(result, &sum);
     Ok(UploadPartCopyOutput { copy_part_result: Some(result), ..Default::default() })
-}
-
-/// A part's row.
-struct Kept {
-    n: i32,
-    blob: i64,
-    size: u64,
-    etag: String,
-    modified: i64,
-    sum: Sum,
-}
-
-fn parts(db: &Connection, upload: &str, after: i32, limit: i32) -> Result<Vec<Kept>, Fault> {
-    let mut query = db.prepare_cached(
-        "SELECT n, blob, size, etag, modified, sum FROM part WHERE upload = ? AND n > ? ORDER BY n LIMIT ?",
-    )?;
-    let mut rows = query.query(params![upload, after, limit])?;
-    let mut out = Vec::new();
-    while let Some(row) = rows.next()? {
-        out.push(Kept {
-            n: row.get(0)?,
-            blob: row.get(1)?,
-            size: rows::size(row.get(2)?),
-            etag: row.get(3)?,
-            modified: row.get(4)?,
-            sum: Sum::parse(&row.get::<_, String>(5)?)?,
-        });
-    }
-    Ok(out)
-}
-
-/// Ends an upload; its parts go unless `keep` names their numbers.
-fn end(tx: &mut Tx<'_>, upload: &str, keep: &[i32]) -> Result<(), Fault> {
-    for part in parts(tx.db, upload, 0, MAX_PARTS)? {
-        if keep.binary_search(&part.n).is_err() {
-            rows::release(tx, part.blob)?;
-        }
-    }
-    tx.db.execute("DELETE FROM part WHERE upload = ?", [upload])?;
-    tx.db.execute("DELETE FROM upload WHERE id = ?", [upload])?;
-    Ok(())
 }
 
 pub(super) async fn abort(
@@ -225,28 +138,22 @@ pub(super) async fn abort(
     req: S3Request<AbortMultipartUploadInput>,
 ) -> S3Result<AbortMultipartUploadOutput> {
     let input = req.input;
+    let target = Target { bucket: input.bucket, key: input.key, id: input.upload_id };
     let abort = move |tx: &mut Tx<'_>| -> Result<(), Fault> {
-        find(tx.db, &input.bucket, &input.key, &input.upload_id)?;
-        end(tx, &input.upload_id, &[])
+        uploads::find(tx.db, &target)?;
+        uploads::end(tx, &target.id, &[])
     };
     api.index.write(abort).await?;
     Ok(AbortMultipartUploadOutput::default())
 }
 
-/// Ends all uploads to a bucket.
-pub(super) fn abort_all(tx: &mut Tx<'_>, bucket: i64) -> Result<(), Fault> {
-    let mut query = tx.db.prepare("SELECT id FROM upload WHERE bucket = ?")?;
-    let ids: Vec<String> = query.query_map([bucket], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    ids.iter().try_for_each(|id| end(tx, id, &[]))
-}
-
 /// The parts that the client lists, if they are those that were kept.
-fn chosen(mut kept: BTreeMap<i32, Kept>, listed: Vec<CompletedPart>, rule: Rule) -> S3Result<Vec<Kept>> {
+fn chosen(mut kept: BTreeMap<i32, Part>, listed: Vec<CompletedPart>, rule: Rule) -> S3Result<Vec<Part>> {
     let count = listed.len();
     if !listed.is_sorted_by(|a, b| a.part_number < b.part_number) {
         return Err(s3_error!(InvalidPartOrder, "The parts must be listed in the order of their numbers, each once"));
     }
-    let mut out: Vec<Kept> = Vec::with_capacity(count);
+    let mut out: Vec<Part> = Vec::with_capacity(count);
     for mut part in listed {
         let n = part.part_number.unwrap_or_default();
         let wrong = || s3_error!(InvalidPart, "Part {n} was not uploaded, or has another ETag or checksum");
@@ -277,13 +184,13 @@ pub(super) async fn complete(
     let on = Conditions { if_match: input.if_match.take(), if_none_match: input.if_none_match.take() };
     let listed = input.multipart_upload.and_then(|m| m.parts).unwrap_or_default();
     let size = input.mpu_object_size;
-    let (bucket, key, id) = (input.bucket.clone(), input.key.clone(), input.upload_id);
+    let target = Target { bucket: input.bucket.clone(), key: input.key.clone(), id: input.upload_id };
     let complete = move |tx: &mut Tx<'_>| -> Result<Object, Fault> {
-        let upload = match find(tx.db, &bucket, &key, &id) {
-            Err(Fault::Answer(_)) => return completed(tx.db, &bucket, &key, &id),
+        let upload = match uploads::find(tx.db, &target) {
+            Err(Fault::Answer(_)) => return uploads::completed(tx.db, &target),
             found => found?,
         };
-        let kept = parts(tx.db, &id, 0, MAX_PARTS)?.into_iter().map(|part| (part.n, part)).collect();
+        let kept = uploads::parts(tx.db, &target.id, 0, MAX_PARTS)?.into_iter().map(|part| (part.n, part)).collect();
         let parts = chosen(kept, listed, upload.rule)?;
         let sums: Vec<_> = parts.iter().map(|part| (part.sum.clone(), part.size)).collect();
         let sum = Sum::of_parts(upload.rule, &sums)?;
@@ -303,19 +210,17 @@ pub(super) async fn complete(
         let etag = format!("{}-{}", hex::encode(Md5::checksum(&md5s)), parts.len());
         let blobs: Vec<i64> = parts.iter().map(|part| part.blob).collect();
         let object = Object {
-            blob: rows::join(tx, total, &blobs)?,
+            blob: blobs::join(tx, total, &blobs)?,
             size: total,
             etag,
-            modified: rows::now(),
+            modified: now(),
             sum,
-            headers: serde_json::from_str(&upload.headers)?,
+            headers: upload.headers,
         };
-        rows::put(tx, upload.bucket, &key, &object, &on)?;
+        rows::put(tx, upload.bucket, &target.key, &object, &on)?;
         let numbers: Vec<i32> = parts.iter().map(|part| part.n).collect();
-        end(tx, &id, &numbers)?;
-        tx.db.execute("DELETE FROM completed WHERE at < ?", [object.modified - REMEMBER_MS])?;
-        let sql = "INSERT INTO completed (upload, bucket, key, etag, at) VALUES (?, ?, ?, ?, ?)";
-        tx.db.execute(sql, params![id, upload.bucket, key, object.etag, object.modified])?;
+        uploads::end(tx, &target.id, &numbers)?;
+        uploads::remember(tx, upload.bucket, &target, &object)?;
         Ok(object)
     };
     let object = api.index.write(complete).await?;
@@ -330,23 +235,14 @@ pub(super) async fn complete(
     Ok(output)
 }
 
-/// The answer once more, as long as the object is the one that the upload made.
-fn completed(db: &Connection, bucket: &str, key: &str, id: &str) -> Result<Object, Fault> {
-    let bucket = rows::bucket(db, bucket)?;
-    let mut query = db.prepare_cached("SELECT etag FROM completed WHERE upload = ? AND bucket = ? AND key = ?")?;
-    let etag: Option<String> = query.query_row(params![id, bucket, key], |row| row.get(0)).optional()?;
-    let object = rows::find(db, bucket, key)?;
-    object.filter(|object| Some(&object.etag) == etag.as_ref()).ok_or_else(no_upload)
-}
-
 pub(super) async fn list_parts(api: &Api, req: S3Request<ListPartsInput>) -> S3Result<ListPartsOutput> {
     let input = req.input;
     let max = input.max_parts.unwrap_or(MAX_PAGE).clamp(0, MAX_PAGE);
     let after = input.part_number_marker.unwrap_or_default();
-    let (bucket, key, id) = (input.bucket.clone(), input.key.clone(), input.upload_id.clone());
+    let target = Target { bucket: input.bucket.clone(), key: input.key.clone(), id: input.upload_id.clone() };
     let look = move |db: &Connection| -> Result<_, Fault> {
-        let rule = find(db, &bucket, &key, &id)?.rule;
-        Ok((rule, parts(db, &id, after, max + 1)?))
+        let rule = uploads::find(db, &target)?.rule;
+        Ok((rule, uploads::parts(db, &target.id, after, max + 1)?))
     };
     let (rule, mut kept) = api.index.read(look).await?;
     let limit = usize::try_from(max).unwrap_or_default();
@@ -354,11 +250,11 @@ pub(super) async fn list_parts(api: &Api, req: S3Request<ListPartsInput>) -> S3R
     kept.truncate(limit);
     let last = kept.last().map(|part| part.n);
     let parts = kept.into_iter().map(|part| {
-        let mut out = Part {
+        let mut out = s3s::dto::Part {
             part_number: Some(part.n),
             size: Some(signed(part.size)),
             e_tag: Some(ETag::Strong(part.etag)),
-            last_modified: Some(rows::time(part.modified)),
+            last_modified: Some(time(part.modified)),
             ..Default::default()
         };
         give!(out, &part.sum);
@@ -394,36 +290,20 @@ pub(super) async fn list_uploads(
     // Without an upload's id, all uploads of the marker's key were listed: no id is above this one.
     let id = input.upload_id_marker.clone().filter(|id| !id.is_empty()).unwrap_or_else(|| "~".into());
     let (bucket, wanted) = (input.bucket.clone(), prefix.clone());
-    let look = move |db: &Connection| -> Result<_, Fault> {
-        let bucket = rows::bucket(db, &bucket)?;
-        let mut query = db.prepare_cached(
-            "SELECT key, id, started, rule FROM upload WHERE bucket = ? AND key >= ? AND (key, id) > (?, ?)
-             ORDER BY key, id LIMIT ?",
-        )?;
-        let mut rows = query.query(params![bucket, wanted, key, id, max + 1])?;
-        let mut out: Vec<(String, String, i64, Rule)> = Vec::new();
-        while let Some(row) = rows.next()? {
-            let key: String = row.get(0)?;
-            if !key.starts_with(&wanted) {
-                break;
-            }
-            out.push((key, row.get(1)?, row.get(2)?, Rule::parse(&row.get::<_, String>(3)?)?));
-        }
-        Ok(out)
-    };
+    let look = move |db: &Connection| uploads::list(db, &bucket, &wanted, (&key, &id), max + 1);
     let mut found = api.index.read(look).await?;
     let limit = usize::try_from(max).unwrap_or_default();
     let more = found.len() > limit && limit > 0;
     found.truncate(limit);
     let encode = list::Encoder::new(input.encoding_type.as_ref());
-    let last = found.last().filter(|_| more).map(|(key, id, ..)| (encode.text(key), id.clone()));
+    let last = found.last().filter(|_| more).map(|last| (encode.text(&last.key), last.id.clone()));
     let (next_key, next_id) = last.unzip();
-    let uploads = found.into_iter().map(|(key, id, started, rule)| MultipartUpload {
-        key: Some(encode.text(&key)),
-        upload_id: Some(id),
-        initiated: Some(rows::time(started)),
-        checksum_algorithm: Some(ChecksumAlgorithm::from_static(rule.algorithm.name())),
-        checksum_type: Some(rule.kind()),
+    let uploads = found.into_iter().map(|upload| MultipartUpload {
+        key: Some(encode.text(&upload.key)),
+        upload_id: Some(upload.id),
+        initiated: Some(time(upload.started)),
+        checksum_algorithm: Some(ChecksumAlgorithm::from_static(upload.rule.algorithm.name())),
+        checksum_type: Some(upload.rule.kind()),
         owner: Some(list::owner()),
         ..Default::default()
     });

@@ -1,4 +1,4 @@
-//! What the index holds, as Rust has it: contents and objects.
+//! Rows of buckets and objects, and the conditions of a write.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,10 @@ use s3s::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    body::{Content, Received},
+    blobs::release,
     fault::Fault,
     index::Tx,
+    numbers::{signed, size},
     sums::Sum,
 };
 
@@ -60,6 +61,7 @@ pub(super) fn encoding(header: Option<String>) -> Option<String> {
     (!kept.is_empty()).then(|| kept.join(","))
 }
 
+/// As HTTP writes it.
 pub(super) fn http_date(time: &Timestamp) -> Option<String> {
     let mut text = Vec::new();
     time.format(TimestampFormat::HttpDate, &mut text).ok()?;
@@ -92,6 +94,7 @@ impl Object {
         })
     }
 
+    /// Its ETag as answers have it.
     pub(super) fn tag(&self) -> ETag {
         ETag::Strong(self.etag.clone())
     }
@@ -105,28 +108,14 @@ pub(super) fn names(condition: &ETagCondition, etag: &str) -> bool {
     }
 }
 
-/// SQLite's integers are signed; sizes that were stored are not negative.
-pub(super) fn size(stored: i64) -> u64 {
-    u64::try_from(stored).unwrap_or_default()
-}
-
-/// Milliseconds since 1970.
-pub(super) fn now() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
-}
-
-/// As S3's answers have it.
-pub(super) fn time(milliseconds: i64) -> Timestamp {
-    let since = std::time::Duration::from_millis(milliseconds.try_into().unwrap_or_default());
-    Timestamp::from(std::time::SystemTime::UNIX_EPOCH + since)
-}
-
+/// The id of a bucket.
 pub(super) fn bucket(db: &Connection, name: &str) -> Result<i64, Fault> {
     let mut query = db.prepare_cached("SELECT id FROM bucket WHERE name = ?")?;
     let found = query.query_row([name], |row| row.get(0)).optional()?;
     found.ok_or_else(|| s3_error!(NoSuchBucket, "There is no bucket {name}").into())
 }
 
+/// An object, if it is there.
 pub(super) fn find(db: &Connection, bucket: i64, key: &str) -> Result<Option<Object>, Fault> {
     let sql = format!("SELECT {} FROM object WHERE bucket = ? AND key = ?", Object::COLUMNS);
     let mut query = db.prepare_cached(&sql)?;
@@ -134,6 +123,7 @@ pub(super) fn find(db: &Connection, bucket: i64, key: &str) -> Result<Option<Obj
     rows.next()?.map(Object::from_row).transpose()
 }
 
+/// An object that must be there.
 pub(super) fn get(db: &Connection, bucket: i64, key: &str) -> Result<Object, Fault> {
     find(db, bucket, key)?.ok_or_else(|| s3_error!(NoSuchKey, "There is no object with this key").into())
 }
@@ -173,7 +163,7 @@ pub(super) fn put(tx: &mut Tx<'_>, bucket: i64, key: &str, object: &Object, on: 
         bucket,
         key,
         object.blob,
-        i64::try_from(object.size).unwrap_or(i64::MAX),
+        signed(object.size),
         object.etag,
         object.modified,
         object.sum.stored(),
@@ -191,99 +181,4 @@ pub(super) fn remove(tx: &mut Tx<'_>, bucket: i64, key: &str, if_match: Option<&
     let Some(old) = there else { return Ok(()) };
     tx.db.prepare_cached("DELETE FROM object WHERE bucket = ? AND key = ?")?.execute(params![bucket, key])?;
     release(tx, old.blob)
-}
-
-/// Keeps a content that was received, or finds that it is kept already; its reference is counted.
-pub(super) fn add(tx: &mut Tx<'_>, received: Received) -> Result<i64, Fault> {
-    let sha256 = received.digests.sha256;
-    let mut same = tx.db.prepare_cached("UPDATE blob SET refs = refs + 1 WHERE sha256 = ? RETURNING id")?;
-    if let Some(id) = same.query_row([sha256], |row| row.get(0)).optional()? {
-        return Ok(id);
-    }
-    let sql = "INSERT INTO blob (size, refs, sha256, file, data) VALUES (?, 1, ?, ?, ?)";
-    let size = i64::try_from(received.size).unwrap_or(i64::MAX);
-    let mut insert = tx.db.prepare_cached(sql)?;
-    match received.content {
-        Content::Small(data) => Ok(insert.insert(params![size, sha256, None::<String>, data])?),
-        Content::File(file) => {
-            let id = insert.insert(params![size, sha256, file.name, None::<Vec<u8>>])?;
-            tx.landed.push(file);
-            Ok(id)
-        }
-    }
-}
-
-/// Makes one content of parts, whose references go over to it.
-pub(super) fn join(tx: &Tx<'_>, size: u64, parts: &[i64]) -> Result<i64, Fault> {
-    let size = i64::try_from(size).unwrap_or(i64::MAX);
-    let whole = tx.db.prepare_cached("INSERT INTO blob (size, refs) VALUES (?, 1)")?.insert([size])?;
-    let mut insert = tx.db.prepare_cached("INSERT INTO piece (whole, n, part) VALUES (?, ?, ?)")?;
-    for (n, part) in parts.iter().enumerate() {
-        insert.execute(params![whole, i64::try_from(n).unwrap_or(i64::MAX), part])?;
-    }
-    Ok(whole)
-}
-
-/// One more needs this content.
-pub(super) fn hold(tx: &Tx<'_>, blob: i64) -> Result<(), Fault> {
-    tx.db.prepare_cached("UPDATE blob SET refs = refs + 1 WHERE id = ?")?.execute([blob])?;
-    Ok(())
-}
-
-/// One less needs this content; with the last it goes.
-pub(super) fn release(tx: &mut Tx<'_>, blob: i64) -> Result<(), Fault> {
-    let mut count = tx.db.prepare_cached("UPDATE blob SET refs = refs - 1 WHERE id = ? RETURNING refs, file")?;
-    let (refs, file): (i64, Option<String>) = count.query_row([blob], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if refs > 0 {
-        return Ok(());
-    }
-    tx.freed.extend(file);
-    for part in parts(tx.db, blob)? {
-        release(tx, part)?;
-    }
-    tx.db.prepare_cached("DELETE FROM piece WHERE whole = ?")?.execute([blob])?;
-    tx.db.prepare_cached("DELETE FROM blob WHERE id = ?")?.execute([blob])?;
-    Ok(())
-}
-
-fn parts(db: &Connection, whole: i64) -> Result<Vec<i64>, Fault> {
-    let mut query = db.prepare_cached("SELECT part FROM piece WHERE whole = ? ORDER BY n")?;
-    let rows = query.query_map([whole], |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// A stretch of an object's bytes.
-#[derive(Debug)]
-pub(super) struct Piece {
-    pub(super) size: u64,
-    pub(super) bytes: Bytes,
-}
-
-/// Where bytes lie.
-#[derive(Debug)]
-pub(super) enum Bytes {
-    File(String),
-    Small(Vec<u8>),
-}
-
-/// The pieces of a content, in order.
-pub(super) fn pieces(db: &Connection, blob: i64) -> Result<Vec<Piece>, Fault> {
-    let mut out = Vec::new();
-    let mut ids = parts(db, blob)?;
-    if ids.is_empty() {
-        ids.push(blob);
-    }
-    let mut query = db.prepare_cached("SELECT size, file, data FROM blob WHERE id = ?")?;
-    for id in ids {
-        let piece = query.query_row([id], |row| {
-            let file: Option<String> = row.get(1)?;
-            let bytes = match file {
-                Some(name) => Bytes::File(name),
-                None => Bytes::Small(row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default()),
-            };
-            Ok(Piece { size: size(row.get(0)?), bytes })
-        });
-        out.push(piece?);
-    }
-    Ok(out)
 }
