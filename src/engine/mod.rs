@@ -17,6 +17,7 @@ mod grpc;
 mod images;
 pub mod jail;
 pub mod keeper;
+mod names;
 mod proxy;
 mod random;
 mod router;

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row};
 use tonic::Status;
 
-use super::names;
 use crate::{
     engine::{
-        Shared, random,
+        Shared, names, random,
         sandboxes::Sandboxes,
         state::{StateError, now},
     },

@@ -6,7 +6,6 @@ pub mod apps;
 pub mod auth;
 pub mod blobs;
 pub mod mounts;
-pub mod names;
 pub mod secrets;
 mod server;
 mod service;

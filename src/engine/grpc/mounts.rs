@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tonic::Status;
 
-use super::{blobs, names};
+use super::blobs;
 use crate::{
     engine::{
-        Shared, random,
+        Shared, names, random,
         spec::Bind,
         state::{State, now},
     },

@@ -9,10 +9,9 @@ use chacha20poly1305::{
 use rusqlite::{Connection, OptionalExtension};
 use tonic::Status;
 
-use super::names;
 use crate::{
     engine::{
-        Shared, random,
+        Shared, names, random,
         state::{State, StateError, now},
     },
     proto::client::{
@@ -188,17 +187,9 @@ pub async fn get_or_create(
 /// SecretList, newest first.
 pub async fn list(shared: Arc<Shared>, request: SecretListRequest) -> Result<SecretListResponse, Status> {
     let environment_name = names::environment(&request.environment_name);
-    let (before, max) = names::page(request.pagination);
-    let environment = environment_name.clone();
-    let read = move |db: &mut Connection| {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM secrets WHERE environment = ?1 AND name IS NOT NULL AND created_at < ?2 \
-             ORDER BY created_at DESC LIMIT ?3"
-        );
-        let mut rows = db.prepare_cached(&sql)?;
-        Ok(rows.query_map((environment, before, max), Row::read)?.collect::<Result<Vec<_>, _>>()?)
-    };
-    let items = shared.state.call(read).await?.into_iter().map(|row| SecretListItem {
+    let page = names::Page::new(&environment_name, request.pagination);
+    let rows = shared.state.call(move |db| page.read(db, "secrets", COLUMNS, Row::read)).await?;
+    let items = rows.into_iter().map(|row| SecretListItem {
         metadata: Some(row.metadata()),
         label: row.name.unwrap_or_default(),
         created_at: row.created_at,

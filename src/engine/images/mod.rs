@@ -26,8 +26,7 @@ pub use self::{
     rpc::{from_id, get_or_create, join},
 };
 use super::{
-    Settings,
-    grpc::names,
+    Settings, names,
     spec::{Bind, IdMap, Overlay, Root},
     state::State,
 };

@@ -12,9 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 use tonic::Status;
 
 use super::{
-    Shared,
-    grpc::names,
-    jail, random,
+    Shared, jail, names, random,
     spec::IdMap,
     state::{State, StateError, now},
 };
@@ -93,6 +91,8 @@ struct Row {
     created_at: f64,
 }
 
+const COLUMNS: &str = "volume_id, name, created_at";
+
 impl Row {
     fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self { id: row.get(0)?, name: row.get(1)?, created_at: row.get(2)? })
@@ -153,15 +153,9 @@ pub async fn get_or_create(
 /// VolumeList, newest first.
 pub async fn list(shared: Arc<Shared>, request: VolumeListRequest) -> Result<VolumeListResponse, Status> {
     let environment_name = names::environment(&request.environment_name);
-    let (before, max) = names::page(request.pagination);
-    let environment = environment_name.clone();
-    let read = move |db: &mut Connection| {
-        let sql = "SELECT volume_id, name, created_at FROM volumes WHERE environment = ?1 AND name IS NOT NULL \
-                   AND created_at < ?2 ORDER BY created_at DESC LIMIT ?3";
-        let mut rows = db.prepare_cached(sql)?;
-        Ok(rows.query_map((environment, before, max), Row::read)?.collect::<Result<Vec<_>, _>>()?)
-    };
-    let items = shared.state.call(read).await?.into_iter().map(|row| VolumeListItem {
+    let page = names::Page::new(&environment_name, request.pagination);
+    let rows = shared.state.call(move |db| page.read(db, "volumes", COLUMNS, Row::read)).await?;
+    let items = rows.into_iter().map(|row| VolumeListItem {
         metadata: Some(row.metadata()),
         label: row.name.unwrap_or_default(),
         volume_id: row.id,
@@ -192,6 +186,6 @@ pub async fn heartbeat(shared: Arc<Shared>, request: VolumeHeartbeatRequest) -> 
 }
 
 fn find(db: &Connection, environment: &str, name: &str) -> Result<Option<Row>, StateError> {
-    let sql = "SELECT volume_id, name, created_at FROM volumes WHERE environment = ?1 AND name = ?2";
-    Ok(db.query_row(sql, (environment, name), Row::read).optional()?)
+    let sql = format!("SELECT {COLUMNS} FROM volumes WHERE environment = ?1 AND name = ?2");
+    Ok(db.query_row(&sql, (environment, name), Row::read).optional()?)
 }
