@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use tokio::net::TcpListener;
 
-use super::{Access, EngineError, Settings, keeper::files, random};
+use super::{Access, EngineError, Settings, json_file, random};
 
 const FILE: &str = "access.json";
 const KEY: &str = "key";
@@ -52,7 +52,7 @@ pub struct Bound {
 pub async fn bind(settings: &Settings) -> Result<Bound, EngineError> {
     let path = settings.dir.join(FILE);
     let say = |e: io::Error| EngineError::new(format!("cannot keep the engine's tokens in {}: {e}", path.display()));
-    let mut noted = match files::read_json(&path).map_err(say)? {
+    let mut noted = match json_file::read(&path).map_err(say)? {
         Some(noted) => noted,
         None => fresh().map_err(say)?,
     };
@@ -60,7 +60,7 @@ pub async fn bind(settings: &Settings) -> Result<Bound, EngineError> {
     let s3 = listen(settings.s3_port, noted.s3_port, "s3_port").await?;
     let port = |listener: &TcpListener| listener.local_addr().map(|a| a.port()).map_err(say);
     (noted.modal_port, noted.s3_port) = (port(&modal)?, port(&s3)?);
-    files::write_json(&path, &noted).map_err(say)?;
+    json_file::write(&path, &noted).map_err(say)?;
     let access = Access {
         modal_url: format!("http://127.0.0.1:{}", noted.modal_port),
         token_id: noted.token_id,

@@ -1,4 +1,14 @@
 //! The local engine: Modal's protocol and S3 on loopback, sandboxes by Linux namespaces.
+//!
+//! ```text
+//! grpc       the control plane's RPCs          keeper   parent of one sandbox, and the engine's handle on it
+//! router     exec and its bytes                jail     namespaces, limits, filters around hostile programs
+//! sandboxes  made, listed, ended, found again  proxy    a sandbox's way out, and its withheld keys
+//! images volumes  what one is made from        s3       the store, which knows nothing of the rest
+//! ```
+//!
+//! Arrows point from the left to the right and down, but for [`Shared`], which has all of them. `spec` is what keeper
+//! and jail are told; `frames` is how they talk.
 
 use std::{
     ffi::OsString,
@@ -13,9 +23,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 mod access;
 mod checks;
+mod frames;
 mod grpc;
 mod images;
 pub mod jail;
+mod json_file;
 pub mod keeper;
 mod names;
 mod proxy;

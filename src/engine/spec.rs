@@ -157,6 +157,18 @@ impl ExecSpec {
     }
 }
 
+/// What a listening socket is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ListenerName {
+    /// The sandbox's HTTP proxy.
+    Proxy,
+    /// A forward to this port of the host's loopback.
+    Forward(u16),
+    /// The keys of this exec.
+    Keys(String),
+}
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

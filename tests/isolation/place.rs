@@ -9,8 +9,8 @@ use std::{
 
 use futures::TryStreamExt;
 use sandbank::engine::{
-    jail,
-    keeper::{KeeperError, KeeperHandle, OutputFd, files},
+    jail::{self, Init},
+    keeper::{KeeperError, KeeperHandle, OutputFd},
     spec::{Bind, End, ExecEnd, ExecSpec, IdMap, Limits, Network, Overlay, Root, SandboxSpec},
 };
 
@@ -191,8 +191,8 @@ impl Sandbox {
     }
 
     /// The jail's first process, seen from the host.
-    pub fn init(&self) -> files::Init {
-        files::read_json(&self.dir.join(files::INIT)).unwrap().expect("a running sandbox has a first process")
+    pub fn init(&self) -> Init {
+        Init::read(&self.dir).unwrap().expect("a running sandbox has a first process")
     }
 
     /// Its keeper's process id: the parent of the first process.

@@ -12,7 +12,10 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::engine::spec::{IdMap, IdMode, IdRange};
+use crate::engine::{
+    json_file,
+    spec::{IdMap, IdMode, IdRange},
+};
 
 /// Where the map lies, in the cache folder and in a data dir.
 const FILE: &str = "ids.json";
@@ -73,7 +76,7 @@ fn once(folder: &Path, make: impl FnOnce() -> Result<Noted, String>) -> Result<N
             .map_err(|e| format!("{} is damaged ({e}): remove it if no sandbox or volume is kept", path.display())),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             let noted = make()?;
-            crate::engine::keeper::files::write_json(&path, &noted).map_err(say)?;
+            json_file::write(&path, &noted).map_err(say)?;
             Ok(noted)
         }
         Err(e) => Err(say(e)),

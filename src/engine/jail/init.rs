@@ -24,10 +24,10 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{command::Command, executables, fds, namespace, network, privileges, process, root::Sources, seccomp};
+use super::{command::Command, executables, namespace, network, privileges, process, root::Sources, seccomp};
 use crate::engine::{
-    keeper::wire::{self, ListenerName},
-    spec::{ExecEnd, IdMode, SandboxSpec},
+    frames,
+    spec::{ExecEnd, IdMode, ListenerName, SandboxSpec},
 };
 
 /// How often memory is added up where no control group does, in nanoseconds: a quarter of a second.
@@ -272,11 +272,11 @@ impl<'a> Orders<'a> {
     }
 
     fn receive(&mut self) -> io::Result<bool> {
-        Ok(fds::receive(self.socket, &mut self.buffer, &mut self.fds)? > 0)
+        Ok(frames::receive(self.socket, &mut self.buffer, &mut self.fds)? > 0)
     }
 
     fn take(&mut self) -> io::Result<Option<(Order, Vec<OwnedFd>)>> {
-        let Some((order, _)) = wire::take::<Order>(&mut self.buffer)? else { return Ok(None) };
+        let Some((order, _)) = frames::take::<Order>(&mut self.buffer)? else { return Ok(None) };
         let count = if let Order::Start(_, command) = &order { command.descriptors() } else { 0 };
         let fds = self.fds.drain(..count.min(self.fds.len())).collect();
         Ok(Some((order, fds)))
@@ -284,7 +284,7 @@ impl<'a> Orders<'a> {
 }
 
 fn tell(socket: &OwnedFd, word: &Word, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
-    fds::send_all(socket, &wire::frame(word, &[])?, fds)
+    frames::send_all(socket, &frames::frame(word, &[])?, fds)
 }
 
 /// Standard descriptors become the jail's `/dev/null`, and all but these and the standard ones close.

@@ -10,13 +10,13 @@
 
 mod command;
 mod executables;
-mod fds;
 pub mod helper;
 pub mod ids;
 mod init;
 pub mod limits;
 mod namespace;
 mod network;
+mod note;
 mod privileges;
 mod process;
 mod root;
@@ -40,15 +40,13 @@ pub use helper::{remove_tree, run_helper};
 pub use ids::{choose, look as look_for_ids, make_dir};
 pub use init::{Order, Word};
 pub use namespace::available;
+pub use note::{Init, clear, forget};
 pub use process::{leave_starter, many_descriptors, no_core_dumps, take_stdout};
 
 use self::limits::{Controllers, Group};
 use super::{
-    keeper::{
-        files,
-        wire::{self, ListenerName},
-    },
-    spec::SandboxSpec,
+    frames,
+    spec::{ListenerName, SandboxSpec},
 };
 
 /// A jail that stands, seen from its keeper.
@@ -67,19 +65,19 @@ pub struct Jail {
 }
 
 impl Jail {
-    /// Makes the jail of a spec whose limits have no zeros. Call in a process of one thread.
+    /// Makes the jail of a spec whose limits have no zeros, with a folder of the host in which it finds its key sockets;
+    /// `dir` gets the note of its first process. Call in a process of one thread.
     ///
     /// # Errors
     /// A sentence: what failed, on what, and what to do. Nothing is left then.
-    pub fn start(dir: &Path, spec: &SandboxSpec) -> Result<Self, String> {
+    pub fn start(dir: &Path, keys: &Path, spec: &SandboxSpec) -> Result<Self, String> {
         let say = |what: &'static str| move |e: io::Error| format!("cannot {what} for the sandbox: {e}");
         let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
             .map_err(|e| say("make a socket")(e.into()))?;
-        let keys = dir.join(files::KEYS);
         // SAFETY: a keeper has one thread.
         let pid = match unsafe { namespace::fork_into(namespace::ALL) } {
             Ok(Some(pid)) => pid,
-            Ok(None) => init::main(&theirs, spec, &keys),
+            Ok(None) => init::main(&theirs, spec, keys),
             // The full test finds the setting.
             Err(e) => return Err(available().err().unwrap_or_else(|| say("make namespaces")(e))),
         };
@@ -99,7 +97,7 @@ impl Jail {
             Err(why) => {
                 namespace::kill_and_wait(pid);
                 limits::remove(&controllers.groups(&name), Duration::from_secs(1));
-                let _ = std::fs::remove_file(dir.join(files::INIT));
+                note::forget(dir);
                 Err(why)
             }
         }
@@ -108,9 +106,7 @@ impl Jail {
     fn raise(&mut self, dir: &Path, spec: &SandboxSpec, controllers: &Controllers, name: &str) -> Result<(), String> {
         let say = |what: &'static str| move |e: io::Error| format!("cannot {what} for the sandbox: {e}");
         let raw = self.pid.as_raw_nonzero().get();
-        let note =
-            files::Init { pid: raw, started: files::start_time(raw).unwrap_or(0), groups: controllers.groups(name) };
-        files::write_json(&dir.join(files::INIT), &note).map_err(say("note the first process"))?;
+        note::Init::new(raw, controllers.groups(name)).write(dir).map_err(say("note the first process"))?;
         namespace::write_maps(self.pid, &spec.ids).map_err(say("map ids"))?;
         // It makes its inside meanwhile: the kernel takes six milliseconds to move a process into a group, and nothing
         // of the sandbox's runs before this has returned. One that failed says why; that answer is better than "broken
@@ -120,7 +116,7 @@ impl Jail {
         let _ = self.order(&Order::Limited { watch: self.group.folders().is_empty() }, &[]);
         let mut fds = Vec::new();
         loop {
-            match wire::take(&mut self.buffer).map_err(say("understand the first process"))? {
+            match frames::take(&mut self.buffer).map_err(say("understand the first process"))? {
                 Some((Word::Ready(names), _)) if fds.len() == names.len() + 1 => {
                     self.terminals = fds.remove(0);
                     self.listeners = names.into_iter().zip(fds).collect();
@@ -130,7 +126,7 @@ impl Jail {
                 Some((other, _)) => return Err(format!("the sandbox's first process said {other:?}")),
                 None => {}
             }
-            if fds::receive(&self.socket, &mut self.buffer, &mut fds).map_err(say("hear the first process"))? == 0 {
+            if frames::receive(&self.socket, &mut self.buffer, &mut fds).map_err(say("hear the first process"))? == 0 {
                 return Err("the sandbox's first process ended while it was made".to_string());
             }
         }
@@ -138,16 +134,16 @@ impl Jail {
 
     /// Tells the first process.
     pub fn order(&self, order: &Order, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
-        fds::send_all(&self.socket, &wire::frame(order, &[])?, fds)
+        frames::send_all(&self.socket, &frames::frame(order, &[])?, fds)
     }
 
     /// What it says, after its socket became readable; `None` when it is gone.
     pub fn hear(&mut self) -> io::Result<Option<Vec<Word>>> {
-        if fds::receive(&self.socket, &mut self.buffer, &mut Vec::new())? == 0 {
+        if frames::receive(&self.socket, &mut self.buffer, &mut Vec::new())? == 0 {
             return Ok(None);
         }
         let mut words = Vec::new();
-        while let Some((word, _)) = wire::take(&mut self.buffer)? {
+        while let Some((word, _)) = frames::take(&mut self.buffer)? {
             words.push(word);
         }
         Ok(Some(words))
@@ -163,14 +159,4 @@ impl AsFd for Jail {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
-}
-
-/// Sends bytes with descriptors; for the keeper's answers.
-pub fn send_with_fds(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
-    fds::send(socket, bytes, fds)
-}
-
-/// Receives bytes with descriptors; for the engine's end of a keeper's socket.
-pub fn receive_with_fds(socket: impl AsFd, buffer: &mut Vec<u8>, fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
-    fds::receive(socket, buffer, fds)
 }

@@ -8,7 +8,7 @@ use std::{
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, listen, socket_with};
 
-use crate::engine::{keeper::wire::ListenerName, spec::Network};
+use crate::engine::spec::{ListenerName, Network};
 
 /// Connections that wait while no engine accepts: the kernel's own bound (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;

@@ -31,9 +31,13 @@ use super::{
     files::{self, Folder},
     logs::{ReadError, Reader},
     reap,
-    wire::{Ask, DATA_MAX, ListenerName, OutputFd, Reply, Started, Stats},
+    wire::{Ask, OutputFd, Reply, Started, Stats},
 };
-use crate::engine::spec::{End, ExecEnd, ExecSpec, SandboxSpec};
+use crate::engine::{
+    frames::DATA_MAX,
+    json_file,
+    spec::{End, ExecEnd, ExecSpec, ListenerName, SandboxSpec},
+};
 
 /// Bytes of output in one piece: large enough to hide the cost of a call, small enough to stream.
 const PIECE: usize = 128 << 10;
@@ -81,7 +85,7 @@ impl KeeperHandle {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e.into()),
             _ => {}
         }
-        files::write_json(&dir.join(files::SPEC), spec)?;
+        json_file::write(&dir.join(files::SPEC), spec)?;
         let env = serde_json::to_vec(env).map_err(io::Error::from)?;
         let mut child = Command::new(program)
             .args([OsStr::new("engine"), OsStr::new("keep"), dir.as_os_str()])

@@ -11,7 +11,7 @@ use super::{
     error::KeeperError,
     wire::{self, Ask, Reply, Request},
 };
-use crate::engine::jail;
+use crate::engine::frames;
 
 /// A connection; one question at a time.
 #[derive(Debug)]
@@ -30,10 +30,10 @@ impl Connection {
 
     /// Asks and waits for the answer; a [`wire::Fault`] is an error.
     pub async fn ask(&mut self, ask: Ask, data: &[u8]) -> Result<Reply, KeeperError> {
-        let frame = wire::frame(&Request { version: wire::VERSION, ask }, data)?;
+        let frame = frames::frame(&Request { version: wire::VERSION, ask }, data)?;
         self.stream.write_all(&frame).await.map_err(gone)?;
         loop {
-            if let Some((reply, _)) = wire::take::<Reply>(&mut self.buffer).map_err(protocol)? {
+            if let Some((reply, _)) = frames::take::<Reply>(&mut self.buffer).map_err(protocol)? {
                 return match reply {
                     Reply::Fault(fault) => Err(fault.into()),
                     reply => Ok(reply),
@@ -52,7 +52,7 @@ impl Connection {
 
     async fn receive(&mut self) -> io::Result<usize> {
         let (stream, buffer, fds) = (&self.stream, &mut self.buffer, &mut self.fds);
-        stream.async_io(Interest::READABLE, || jail::receive_with_fds(stream, buffer, fds)).await
+        stream.async_io(Interest::READABLE, || frames::receive(stream, buffer, fds)).await
     }
 }
 

@@ -22,7 +22,10 @@ use super::{
     logs::{Keep, Log},
     wire::{Fault, OutputFd},
 };
-use crate::engine::spec::{ExecEnd, ExecSpec};
+use crate::engine::{
+    json_file,
+    spec::{ExecEnd, ExecSpec},
+};
 
 /// Read at once; a pipe holds as much by default.
 const READ: usize = 64 << 10;
@@ -237,5 +240,5 @@ impl Input {
 /// Writes a command's end.
 pub fn note_exit(folder: PathBuf, end: ExecEnd) {
     // Without a disk the keeper still answers from memory.
-    let _ = super::files::write_json(&folder.join(super::files::EXIT), &end);
+    let _ = json_file::write(&folder.join(super::files::EXIT), &end);
 }

@@ -22,11 +22,12 @@ use super::{
     exec::{Exec, State, note_exit},
     files::{self, Folder},
     logs::Keep,
-    wire::{FDS_MAX, Fault, ListenerName, OutputFd},
+    wire::{Fault, OutputFd},
 };
 use crate::engine::{
+    frames::FDS_MAX,
     jail::{Command, Jail, Order},
-    spec::{ExecEnd, ExecSpec, Limits},
+    spec::{ExecEnd, ExecSpec, Limits, ListenerName},
 };
 
 /// Commands that run or whose output something still holds open. Each has up to six descriptors here, and a program

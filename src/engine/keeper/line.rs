@@ -15,9 +15,9 @@ use super::{
     execs::Execs,
     poll::is_ready,
     waiting::Waiting,
-    wire::{self, Ask, Fault, Reply, Request},
+    wire::{Ask, Fault, Reply, Request},
 };
-use crate::engine::{jail, spec::End};
+use crate::engine::{frames, spec::End};
 
 /// How long until a connection that could not be taken is tried again.
 const NO_DESCRIPTOR: Duration = Duration::from_millis(10);
@@ -92,7 +92,7 @@ impl Line {
         if self.waiting.is_some() {
             return None;
         }
-        match wire::take::<Request>(&mut self.incoming) {
+        match frames::take::<Request>(&mut self.incoming) {
             Ok(next) => next.map(|(request, data)| (request.ask, data)),
             Err(_) => {
                 self.broken = true;
@@ -113,7 +113,7 @@ impl Line {
 
     fn reply(&mut self, reply: &Reply, fds: Vec<OwnedFd>) {
         self.waiting = None;
-        match wire::frame(reply, &[]) {
+        match frames::frame(reply, &[]) {
             Ok(frame) => self.outgoing.extend_from_slice(&frame),
             Err(_) => self.broken = true,
         }
@@ -125,7 +125,7 @@ impl Line {
     fn send(&mut self) {
         while !self.outgoing.is_empty() {
             let fds: Vec<BorrowedFd<'_>> = self.fds.iter().map(AsFd::as_fd).collect();
-            match jail::send_with_fds(&self.stream, &self.outgoing, &fds) {
+            match frames::send(&self.stream, &self.outgoing, &fds) {
                 Ok(n) => {
                     self.outgoing.drain(..n);
                     self.fds.clear();

@@ -50,6 +50,7 @@ pub use wire::{ENTRYPOINT, OutputFd, Stats};
 use self::{files::Folder, serve::Keeper, wire::Started};
 use crate::engine::{
     jail::{self, Jail, limits},
+    json_file,
     spec::{End, SandboxSpec},
 };
 
@@ -65,7 +66,7 @@ pub fn main(args: &[OsString]) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(reason) => {
-            let _ = files::write_json(&dir.join(files::END), &End::Failed { reason: reason.clone() });
+            let _ = json_file::write(&dir.join(files::END), &End::Failed { reason: reason.clone() });
             let _ = fs::remove_dir_all(dir.join(files::KEYS));
             let _ = fs::remove_file(dir.join(files::SOCKET));
             say(&Started::Failed(reason));
@@ -91,7 +92,7 @@ fn start(dir: &Path) -> Result<Keeper, String> {
         .map_err(|_| format!("{} has a keeper already", dir.display()))?;
     // Held by the process, not by anything in it.
     std::mem::forget(lock);
-    let spec: Option<SandboxSpec> = files::read_json(&dir.join(files::SPEC)).map_err(say("read the sandbox's spec"))?;
+    let spec: Option<SandboxSpec> = json_file::read(&dir.join(files::SPEC)).map_err(say("read the sandbox's spec"))?;
     let mut spec = spec.ok_or_else(|| format!("{} has no {}", dir.display(), files::SPEC))?;
     spec.limits = limits::with_defaults(spec.limits);
     jail::no_core_dumps().map_err(say("forbid core dumps"))?;
@@ -101,7 +102,7 @@ fn start(dir: &Path) -> Result<Keeper, String> {
     // The mask took what the sandbox's users need to walk it; the folder above is closed to others.
     fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .map_err(say("open the folder of its keys"))?;
-    let jail = Jail::start(dir, &spec)?;
+    let jail = Jail::start(dir, &keys, &spec)?;
     let listener = folder.listen(files::SOCKET).map_err(say("make the keeper's socket"))?;
     let starts = !spec.entrypoint.is_empty();
     let mut keeper = Keeper::new(folder, spec, jail, signals, listener);

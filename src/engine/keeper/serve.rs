@@ -26,7 +26,8 @@ use super::{
     wire::{Ask, ENTRYPOINT, Fault, OutputFd, Reply, Stats},
 };
 use crate::engine::{
-    jail::{Jail, Word, limits},
+    jail::{self, Jail, Word, limits},
+    json_file,
     spec::{End, ExecEnd, ExecSpec, SandboxSpec},
 };
 
@@ -295,12 +296,12 @@ impl Keeper {
         let out_of_memory = self.ran_out_of_memory();
         let end = self.ending.take().unwrap_or_else(|| if out_of_memory { End::OutOfMemory } else { unexplained() });
         limits::remove(self.jail.group.folders(), GROUP_PATIENCE);
-        for leftover in [files::SOCKET, files::INIT] {
-            let _ = fs::remove_file(self.folder.path().join(leftover));
-        }
-        let _ = fs::remove_dir_all(self.folder.path().join(files::KEYS));
+        let dir = self.folder.path();
+        jail::forget(dir);
+        let _ = fs::remove_file(dir.join(files::SOCKET));
+        let _ = fs::remove_dir_all(dir.join(files::KEYS));
         // If the disk takes no file, whoever looks finds "lost"; those who are connected hear the truth.
-        let _ = files::write_json(&self.folder.path().join(files::END), &end);
+        let _ = json_file::write(&dir.join(files::END), &end);
         self.lines.settle(&mut self.execs);
         self.lines.tell_end(&end);
     }
