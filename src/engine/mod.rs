@@ -38,6 +38,7 @@ mod sandboxes;
 pub mod settings;
 pub mod spec;
 mod state;
+mod tokens;
 mod volumes;
 
 pub use checks::{Check, checks};
@@ -68,7 +69,7 @@ pub(in crate::engine) struct Shared {
     pub access: Access,
     pub ids: spec::IdMap,
     pub state: state::State,
-    pub tokens: grpc::auth::Tokens,
+    pub tokens: tokens::Tokens,
     pub answers: grpc::answers::Answers,
     pub activity: Arc<grpc::Activity>,
     pub images: images::Images,
@@ -117,7 +118,7 @@ impl Engine {
         let claude = images::Claude::new(RwLock::new(settings.claude.clone()));
         let program = settings.program.clone();
         let shared = Arc::new(Shared {
-            tokens: grpc::auth::Tokens::new(access::derive(&key, "tokens")),
+            tokens: tokens::Tokens::new(access::derive(&key, "tokens")),
             answers: grpc::answers::Answers::open(state.clone()).await?,
             activity: Arc::default(),
             images: images::Images::new(state.clone(), &settings, &ids, Arc::clone(&claude)),

@@ -3,7 +3,7 @@
 
 pub mod answers;
 pub mod apps;
-pub mod auth;
+mod auth;
 pub mod blobs;
 pub mod mounts;
 pub mod secrets;

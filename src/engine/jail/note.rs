@@ -83,3 +83,31 @@ fn start_time(pid: i32) -> Option<u64> {
     let state = fields.next()?;
     (!matches!(state, "Z" | "X")).then(|| fields.nth(18)?.parse().ok())?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(pid: i32) -> bool {
+        start_time(pid).is_none()
+    }
+
+    #[test]
+    fn what_is_noted_is_killed_and_a_later_process_with_its_number_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+
+        let mut init = Init::new(pid, Vec::new());
+        init.started += 1;
+        init.write(dir.path()).unwrap();
+        clear(dir.path());
+        assert!(!ended(pid) && Init::read(dir.path()).unwrap().is_none());
+
+        Init::new(pid, Vec::new()).write(dir.path()).unwrap();
+        clear(dir.path());
+        assert!(ended(pid) && Init::read(dir.path()).unwrap().is_none());
+        child.wait().unwrap();
+        clear(dir.path());
+    }
+}

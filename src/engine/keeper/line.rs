@@ -210,3 +210,41 @@ impl Lines {
         self.all.retain(|line| !line.broken);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::engine::keeper::wire::VERSION;
+
+    #[test]
+    fn a_connection_has_one_open_question_and_goes_with_its_engine() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let mut lines = Lines::new(listener);
+        let mut engine = UnixStream::connect(&path).unwrap();
+        lines.accept();
+
+        let ask = |ask| frames::frame(&Request { version: VERSION, ask }, b"").unwrap();
+        let (first, rest) = (ask(Ask::Ended), ask(Ask::Terminate));
+        engine.write_all(&first[..5]).unwrap();
+        assert!(lines.get(0).hear().is_none(), "half a question");
+        engine.write_all(&[&first[5..], &rest].concat()).unwrap();
+        assert!(matches!(lines.get(0).hear(), Some((Ask::Ended, _))));
+        lines.get(0).answer(Ok(Answer::Later(Waiting::Ended)));
+        assert!(lines.get(0).hear().is_none() && lines.get(0).next().is_none(), "the first is still open");
+
+        lines.tell_end(&End::Terminated);
+        assert!(matches!(lines.get(0).next(), Some((Ask::Terminate, _))));
+        lines.get(0).answer(Ok(Answer::Later(Waiting::Ended)));
+        lines.drop_broken();
+        assert_eq!(lines.iter().count(), 1);
+        drop(engine);
+        assert!(lines.get(0).hear().is_none());
+        lines.drop_broken();
+        assert_eq!(lines.iter().count(), 0);
+    }
+}

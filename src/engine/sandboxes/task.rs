@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
-    engine::{Shared, grpc::auth::router_url},
-    proto::client::CommandRouterAccess,
-};
+use crate::{engine::Shared, proto::client::CommandRouterAccess};
 
 /// Life of a token for a task; clients get a new one when it is over, and must not have to within an hour.
 const ROUTER_TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -25,6 +22,15 @@ pub fn access(shared: &Shared, task_id: &str, caller: &str) -> CommandRouterAcce
     CommandRouterAccess {
         jwt: shared.tokens.issue(task_id, ROUTER_TOKEN_LIFE),
         url: router_url(&shared.access.modal_url, caller),
+    }
+}
+
+/// The router's address for a caller: Modal's Python (1, 3) dials `http` in plaintext and would try TLS on `https`; its
+/// Go and JavaScript SDKs insist on `https` and then dial a loopback host in plaintext.
+fn router_url(modal_url: &str, client_type: &str) -> String {
+    match client_type {
+        "7" | "8" | "9" => modal_url.replacen("http://", "https://", 1),
+        _ => modal_url.to_owned(),
     }
 }
 
