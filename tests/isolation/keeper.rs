@@ -6,7 +6,7 @@ use futures::{StreamExt, TryStreamExt};
 use sandbank::engine::{
     jail,
     keeper::{KeeperError, KeeperHandle, OutputFd},
-    spec::{End, ExecEnd},
+    spec::{End, ExecEnd, ExecSpec},
 };
 
 use crate::place::{Place, command, environment, processes_with, program, sh, soon, until};
@@ -260,6 +260,27 @@ async fn key_sockets_go_with_their_commands_however_many_there_were() {
     }
     assert_eq!(sandbox.handle.listeners().await.unwrap().len(), 0);
     assert_eq!(sandbox.ok("ls /run/sandbank | wc -l").await.trim(), "0");
+}
+
+#[tokio::test]
+async fn a_command_that_could_not_start_leaves_no_key_socket() {
+    const PIDS: u64 = 16;
+    let place = Place::new();
+    let mut spec = place.spec("a");
+    spec.limits.pids = PIDS;
+    let sandbox = place.start_spec(&spec).await.unwrap();
+    let mut started = 0;
+    let (exec_id, refused) = loop {
+        let exec = ExecSpec { key_socket: true, ..command(&["sleep", "600"]) };
+        match sandbox.handle.exec(&exec).await {
+            Ok(()) => started += 1,
+            Err(refused) => break (exec.exec_id, refused),
+        }
+        assert!(started <= PIDS, "{started} processes");
+    };
+    assert!(matches!(refused, KeeperError::Refused(_)), "{refused}");
+    assert!(!sandbox.dir.join("keys").join(format!("{exec_id}.sock")).exists());
+    assert_eq!(sandbox.handle.listeners().await.unwrap().len() as u64, started);
 }
 
 #[tokio::test]

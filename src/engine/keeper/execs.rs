@@ -120,6 +120,7 @@ impl Execs {
         self.all[i].input.close();
         self.all[i].state = State::Refused(why);
         let id = self.id_of(i)?;
+        self.drop_keys(i, &id);
         self.by_id.remove(&id);
         let _ = fs::remove_dir_all(self.folder.exec(&id));
         Some(id)
@@ -130,14 +131,17 @@ impl Execs {
         let i = self.place(number)?;
         self.all[i].exit = Some(end);
         self.all[i].input.close();
-        let keys = self.all[i].keys.take();
         let id = self.id_of(i)?;
-        if keys.is_some() {
-            // Nothing serves it any more, and an answer has room for the sockets of those that run only.
-            let _ = fs::remove_file(self.folder.path().join(key_socket(&id)));
-        }
+        self.drop_keys(i, &id);
         note_exit(self.folder.exec(&id), end);
         Some(id)
+    }
+
+    /// Nothing serves its socket any more, and an answer has room for the sockets of those that run only.
+    fn drop_keys(&mut self, place: usize, id: &str) {
+        if self.all[place].keys.take().is_some() {
+            let _ = fs::remove_file(self.folder.path().join(key_socket(id)));
+        }
     }
 
     fn place(&self, number: u64) -> Option<usize> {
