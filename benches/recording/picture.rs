@@ -1,14 +1,14 @@
 //! A screen as an SVG.
 
 use anstyle::{Ansi256Color, Color, Effects, RgbColor, Style};
-use anstyle_svg::Term;
+use anstyle_svg::{Term, WIN10_CONSOLE};
 use vt100::{Cell, Screen};
 
 /// What stands on a screen, with its looks.
 pub fn svg(screen: &Screen) -> String {
     let (rows, columns) = screen.size();
     let lines: Vec<String> = (0..rows.get()).map(|row| line(screen, row, columns.get())).collect();
-    Term::new().render_svg(&lines.join("\n"))
+    Term::new().palette(WIN10_CONSOLE).render_svg(&lines.join("\n"))
 }
 
 fn line(screen: &Screen, row: u16, columns: u16) -> String {

@@ -1,6 +1,5 @@
 //! The whole road once more, by keys through the real screen.
 
-use portable_pty::CommandBuilder;
 use serde_json::json;
 
 use crate::{
@@ -18,16 +17,7 @@ const ENTER: &str = "\r";
 
 /// The screen on a place, with what its commands have in their environment.
 fn open(place: &Place) -> Pty {
-    let command = place.command(&[]);
-    let mut screen = CommandBuilder::new(command.get_program());
-    screen.env_clear();
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            screen.env(name, value);
-        }
-    }
-    screen.env("TERM", "xterm-256color");
-    Pty::start(screen, 120, 40)
+    Pty::of(&place.command(&[]), 120, 40)
 }
 
 #[test]
@@ -67,7 +57,7 @@ fn the_whole_road_by_keys() {
     screen.wait_for("The heron file is there now.");
     screen.wait_for("heron.txt");
     second.wait_for("The heron file is there now.");
-    second.send("\u{3}\u{3}");
+    second.send(chord("q"));
     second.wait();
     second.assert_given_back();
 
@@ -103,6 +93,42 @@ fn the_whole_road_by_keys() {
     screen.send("w");
     program::wait_until("the sandbox has ended", || place.json(&["sandbox", "list"]) == json!([]));
     // Also over the dialog of what was done.
+    screen.send(chord("q"));
+    screen.wait();
+    screen.assert_given_back();
+}
+
+/// Most that the screen may have had in memory, in kB. It has a few megabytes; a debug build brings more with it, and what
+/// a flood leaves is bounded whatever came.
+const MOST_MEMORY: u64 = 200 << 10;
+
+#[test]
+fn keys_are_answered_while_output_floods_the_screen() {
+    let place = Place::new();
+    place.json(&["sandbox", "create", "--name", "heron"]);
+    let mut screen = open(&place);
+    screen.wait_for("1 running");
+    screen.send(chord("i"));
+    // Ten lines first: a flood alone could be told from its beginning only.
+    screen.send(format!("!seq 10; yes a grey heron{ENTER}"));
+    screen.wait_until("the flood is seen", |seen| seen.text().matches("a grey heron").count() > 3);
+    let before = screen.see(|seen| seen.bytes.len());
+    for word in ["what ", "I ", "type ", "is ", "there"] {
+        screen.send(word);
+        screen.wait_until("a key has its echo", |seen| seen.shows(word.trim_end()));
+    }
+    screen.wait_for("what I type is there");
+    // Other panes and dialogs too.
+    screen.send(chord("?"));
+    screen.wait_for("Keys");
+    screen.send("q");
+    screen.wait_until("the help has gone", |seen| !seen.shows("Keys"));
+    // What streams is drawn as an eye can follow, not as it comes.
+    let drawn = screen.see(|seen| seen.bytes.len()) - before;
+    assert!(drawn < 4 << 20, "{drawn} bytes were drawn");
+    screen.wait_for("what I type is there");
+    let memory = program::peak_memory(screen.pid().unsigned_abs());
+    assert!(memory < MOST_MEMORY, "the screen has had {memory} kB");
     screen.send(chord("q"));
     screen.wait();
     screen.assert_given_back();

@@ -11,7 +11,7 @@ use crate::{
         command::{Changes, Saved, Terminated},
         event::Progress,
     },
-    core::{Clean, RequestId, SandboxId, SandboxInfo, SandboxStatus, item::Level},
+    core::{Clean, RequestId, SandboxId, SandboxInfo, SandboxStatus, figures, item::Level},
     tui::app::{
         Effect,
         model::{Asked, Dialog, Focus, Link, Task, task::MAX_LOG},
@@ -215,13 +215,13 @@ impl Step<'_> {
                 let files = saved.version.files;
                 self.insert(saved.version);
                 self.close_progress(request);
-                self.say(Level::Info, &format!("Saved {files} files"), "");
+                self.say(Level::Info, &format!("Saved {}", figures::count(files, "file", "files")), "");
             }
             "version_restore" => {
                 let Ok(changes) = serde_json::from_value::<Changes>(result) else { return };
-                let count = changes.added.len() + changes.changed.len() + changes.deleted.len();
+                let count = (changes.added.len() + changes.changed.len() + changes.deleted.len()) as u64;
                 self.close_progress(request);
-                self.say(Level::Info, &format!("Restored: {count} files changed"), "");
+                self.say(Level::Info, &format!("Restored: {} changed", figures::count(count, "file", "files")), "");
             }
             "sandbox_terminate" => {
                 let Ok(ended) = serde_json::from_value::<Terminated>(result) else { return };
