@@ -44,7 +44,7 @@ pub fn main() -> ExitCode {
     failure::exit(run(args), json)
 }
 
-/// What was typed. Nothing, mostly: the screen opens a tenth sooner when no description of all commands is made for that.
+/// What was typed. Nothing, mostly: then the screen need not wait until all commands are described.
 fn args() -> Result<Args, clap::Error> {
     if std::env::args_os().len() <= 1 { Ok(Args::default()) } else { Args::try_parse() }
 }

@@ -116,10 +116,11 @@ fn found(search: &Search) -> String {
     }
 }
 
-/// The newest of what is under way, and how to stop it.
+/// What is under way, and how to stop it.
 fn under_way(paint: &Paint<'_>, chat: &Chat, right: &mut Vec<Piece<'static>>) -> Vec<Piece<'static>> {
-    let newest = chat.under_way().last();
-    let Some(task) = newest.and_then(|request| paint.model.tasks.all.get(request)) else {
+    // What an interrupt would stop; what was told to stop is shown until it has.
+    let shown = paint.model.stoppable().or_else(|| chat.under_way().last().copied());
+    let Some(task) = shown.and_then(|request| paint.model.tasks.all.get(&request)) else {
         return Vec::new();
     };
     let (dim, running) = (paint.part(Part::Dim), paint.part(Part::Running));
