@@ -1,7 +1,8 @@
 //! Saves and restores, each killed in a phase for certain: a process stands still there while the victim is killed.
 
 use crate::{
-    program::{self, Running},
+    processes,
+    program::{self, Running, wait_until},
     road::{Road, Victim, said},
     stops::{Point, Who, movers},
 };
@@ -80,7 +81,13 @@ fn killed(road: &Road, args: &[&str], phase: Phase, what: &str) -> End {
     match road.victim {
         Victim::Client => program::kill(client.pid()),
         Victim::Server => program::kill(server),
-        Victim::Keeper => program::kill(keeper),
+        Victim::Keeper => {
+            program::kill(keeper);
+            // Its sandbox goes with it, and not within the kill: a mover that goes on before may come to its end.
+            if point.who == Who::Mover {
+                wait_until("the mover is gone", || processes::is_gone(stopped.0));
+            }
+        }
         // In the last phases of a save there is none: then nothing is killed, and nothing may happen. One of them may be
         // another's child and go with it.
         Victim::Inside => movers(keeper).into_iter().for_each(|mover| program::signal_if_there(mover, "KILL")),

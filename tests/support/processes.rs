@@ -36,6 +36,11 @@ pub fn is_stopped(pid: u32) -> bool {
     stat(pid).is_some_and(|(state, _)| state == "T")
 }
 
+/// It has ended, if need be with nobody who asked how.
+pub fn is_gone(pid: u32) -> bool {
+    stat(pid).is_none_or(|(state, _)| state == "Z")
+}
+
 /// State and parent.
 fn stat(pid: u32) -> Option<(String, u32)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
