@@ -23,7 +23,7 @@ use super::{
 use crate::{
     config::ModalAccess,
     proto::{
-        MAX_MESSAGE, WINDOW,
+        CONNECTION_WINDOW, MAX_MESSAGE, STREAM_WINDOW,
         client::{AuthTokenGetRequest, modal_client_client::ModalClientClient},
     },
 };
@@ -88,8 +88,8 @@ pub(super) fn channel(url: &str, connect: Duration) -> Result<Channel, String> {
         .map_err(|_| format!("{url:?} is no address of a server"))?
         .user_agent(USER_AGENT)
         .map_err(|e| format!("{USER_AGENT} is no name of a program: {e}"))?
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(10))
         .keep_alive_while_idle(true)

@@ -141,3 +141,22 @@ async fn a_command_outlives_the_engine_that_started_it() {
     assert_eq!(refused.kind, ErrorKind::NotFound);
     place.close().await;
 }
+
+/// Two of them fill 64 MiB, which is what Modal's own clients let a connection hold, long before the last question.
+#[tokio::test(flavor = "multi_thread")]
+async fn output_that_nobody_takes_holds_up_no_answer() {
+    let Some(place) = Place::new().await else { return };
+    let sandbox = place.sandbox("one").await;
+    let mut unread = Vec::new();
+    for _ in 0..2 {
+        let flood = sandbox.exec(&sh("yes heron")).await.unwrap();
+        let mut output = Box::pin(flood.read(StdioFd::Out, 0));
+        soon("the first of a flood", output.next()).await.unwrap().unwrap();
+        unread.push((flood, output));
+    }
+    for _ in 0..1000 {
+        assert_eq!(soon("an answer beside a flood", unread[0].0.poll()).await.unwrap(), None);
+    }
+    assert_eq!(ok(&sandbox, "echo alive").await, "alive\n");
+    place.close().await;
+}

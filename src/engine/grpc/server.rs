@@ -30,7 +30,7 @@ use tonic::service::{Routes, interceptor::InterceptedService};
 use super::{auth, blobs, service::Service};
 use crate::{
     engine::{Shared, router},
-    proto::{MAX_MESSAGE, WINDOW, client::modal_client_server::ModalClientServer},
+    proto::{CONNECTION_WINDOW, MAX_MESSAGE, STREAM_WINDOW, client::modal_client_server::ModalClientServer},
 };
 
 /// How long another program counts as active after its last request.
@@ -121,8 +121,8 @@ pub async fn serve(shared: Arc<Shared>, listener: TcpListener, stop: Cancellatio
     http.http1().timer(TokioTimer::new());
     http.http2()
         .timer(TokioTimer::new())
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING);
     let open = TaskTracker::new();
