@@ -117,6 +117,8 @@ pub enum ToolState {
     Failed,
     /// It was not allowed to run.
     Refused,
+    /// It was stopped, or its program was, before it gave a result.
+    Interrupted,
 }
 
 /// A call of a tool and what it gave back.

@@ -69,6 +69,7 @@ pub fn walk(road: &Road) {
         assert!(!said.trim().is_empty(), "{what}: no reason was told");
         let expected: &[&str] = if early { &["prompt"] } else { &["prompt", "text", "tool"] };
         assert!(kinds(items).starts_with(expected), "{what}: {items:#?}");
+        assert!(items.iter().all(|item| item["state"] != "running"), "{what}: a dead tool runs on: {items:#?}");
     }
     road.check_lives(&what);
     if matches!(road.victim, Victim::Inside | Victim::Claude) {

@@ -99,7 +99,7 @@ fn a_command_grows_for_those_who_follow_and_can_be_stopped() {
 
     post(&place, &format!("/v1/commands/{id}/interrupt"), &json!(null));
     let item = next("\"items\"");
-    assert_eq!((&item["items"][0]["state"], &item["items"][0]["output"]), (&json!("failed"), &json!("begun\n")));
+    assert_eq!((&item["items"][0]["state"], &item["items"][0]["output"]), (&json!("interrupted"), &json!("begun\n")));
     assert_eq!(ended(&place, &id)["error"]["code"], "interrupted");
     assert_eq!(get(&place, &format!("/v1/commands?{SCOPE}")), json!([]));
 }

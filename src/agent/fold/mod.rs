@@ -142,6 +142,20 @@ impl Fold {
         self.open.take_changes()
     }
 
+    /// The process has ended: calls that have no result get none any more. Those that this changed.
+    pub fn end(&mut self) -> Vec<Item> {
+        let mut changed = Vec::new();
+        for item in self.tools.values_mut() {
+            if let ItemBody::Tool(tool) = &mut item.body
+                && tool.state == ToolState::Running
+            {
+                tool.state = ToolState::Interrupted;
+                changed.push(item.clone());
+            }
+        }
+        changed
+    }
+
     fn assistant(&mut self, line: &Line, assistant: &Assistant) -> Vec<Item> {
         let message = &assistant.message;
         let blocks = match &message.content {

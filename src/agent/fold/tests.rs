@@ -83,6 +83,23 @@ fn an_interrupt_keeps_what_was_written() {
 }
 
 #[test]
+fn a_call_whose_program_dies_runs_no_longer() {
+    let lines = recording("tools");
+    let called = |line: &Line| {
+        matches!(&line.event, Event::Assistant(a) if matches!(&a.message.content,
+        Content::Blocks(blocks) if blocks.iter().any(|b| matches!(b, Block::ToolUse { .. }))))
+    };
+    let first = lines.iter().position(called).unwrap();
+    let (_, mut fold) = fold(&lines[..=first]);
+    let ended = fold.end();
+    assert!(matches!(&ended[0].body, ItemBody::Tool(tool) if tool.state == ToolState::Interrupted));
+    assert_eq!(fold.end(), [], "told once");
+
+    let (_, mut whole) = self::fold(&lines);
+    assert_eq!(whole.end(), [], "all had their results");
+}
+
+#[test]
 fn two_results_of_one_run_both_count_once() {
     let lines = recording("background-bash");
     let (items, fold) = fold(&lines);

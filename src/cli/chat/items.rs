@@ -51,6 +51,7 @@ pub(super) fn outcome(tool: &Tool) -> Option<String> {
     let word = match tool.state {
         ToolState::Failed => "failed",
         ToolState::Refused => "refused",
+        ToolState::Interrupted => "interrupted",
         ToolState::Running | ToolState::Done => return None,
     };
     let output = tool.output.clean();

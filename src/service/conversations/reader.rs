@@ -60,10 +60,12 @@ impl Reader {
         self.batch(pieces)
     }
 
-    /// The output has ended: a last line without its end counts.
+    /// The output has ended: a last line without its end counts, and calls without a result get none.
     pub fn finish(&mut self) -> Batch {
         let splitter = std::mem::replace(&mut self.splitter, Splitter::new(self.offset));
-        self.batch(splitter.finish().into_iter().collect())
+        let mut batch = self.batch(splitter.finish().into_iter().collect());
+        batch.items.extend(self.fold.end());
+        batch
     }
 
     /// How the run ended, by its exit code and what it printed.

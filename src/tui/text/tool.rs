@@ -23,6 +23,9 @@ const BRIEF_DIFF: usize = 12;
 /// Lines that say why a call failed, without being asked for; the last ones say it.
 const BRIEF_OUTPUT: usize = 6;
 
+/// After so many lines of a command's output its head is out of sight, and how it went is said below it too.
+const FAR: usize = 10;
+
 /// Bytes that are looked at to tell text from what is none.
 const PROBE: usize = 8 << 10;
 
@@ -91,6 +94,7 @@ fn state(tool: &Tool, made_for: MadeFor) -> Vec<Span> {
         ToolState::Done if tool.input.get("command").is_some() => parts.push(Span::part("ok", Role::Success)),
         ToolState::Done => {}
         ToolState::Failed => parts.push(Span::part("failed", Role::Error)),
+        ToolState::Interrupted => parts.push(Span::part("interrupted", Role::Warning)),
         ToolState::Refused => parts.push(Span::part("refused", Role::Warning)),
     }
     parts.extend(tool.elapsed_ms.map(|ms| Span::part(card::seconds(ms), Role::Dim)));
@@ -120,6 +124,9 @@ fn shell(tool: &Tool, made_for: MadeFor) -> Vec<Line> {
     }
     if made_for.fold != Fold::Folded {
         lines.extend(text(&tool.output, MAX_LINES / 2, MAX_LINES / 2, 0, Role::Text, made_for));
+        if lines.len() > FAR && tool.state != ToolState::Running && tool.state != ToolState::Done {
+            lines.push(both(state(tool, made_for), Vec::new(), columns, made_for.ascii));
+        }
     }
     lines
 }

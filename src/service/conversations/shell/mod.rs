@@ -225,10 +225,15 @@ impl Shell {
 
     /// It ended by itself, or was stopped.
     async fn ended(mut self, exit_code: i32) -> Result<ShellEnded, ApiError> {
-        let state = if exit_code == 0 { ToolState::Done } else { ToolState::Failed };
+        let cancelled = self.run.cancel.is_cancelled();
+        let state = match exit_code {
+            0 => ToolState::Done,
+            _ if cancelled => ToolState::Interrupted,
+            _ => ToolState::Failed,
+        };
         let tool = Tool { state, output: self.output.text().into(), exit_code: Some(exit_code), ..tool(&self.command) };
         self.store(tool, Some(exit_code), None).await?;
-        if self.run.cancel.is_cancelled() {
+        if cancelled {
             return Err(ApiError::interrupted("the command was interrupted"));
         }
         Ok(ShellEnded { exit_code })

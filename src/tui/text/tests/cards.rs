@@ -90,6 +90,24 @@ fn huge_and_binary_output_is_told_and_not_shown() {
 }
 
 #[test]
+fn how_a_long_command_went_is_said_below_it_too() {
+    let tool = |lines: usize, state| Tool {
+        name: SHELL.into(),
+        input: json!({"command": "make"}),
+        output: "y\n".repeat(lines).into(),
+        elapsed_ms: Some(3000),
+        state,
+        ..Tool::default()
+    };
+    let ends = |lines, state| card(tool(lines, state), Fold::Brief, 40).matches("interrupted").count();
+    assert_eq!(ends(5, ToolState::Interrupted), 1, "both are in sight");
+    let long = card(tool(50, ToolState::Interrupted), Fold::Brief, 40);
+    assert!(long.starts_with("{Pr:! make}") && long.trim_end().ends_with("{Wa:interrupted}{Di: }{Di:3.0 s}"), "{long}");
+    let done = card(tool(50, ToolState::Done), Fold::Brief, 40);
+    assert!(done.ends_with("\ny\n"), "what went well is no news: {done}");
+}
+
+#[test]
 fn copying_gives_what_was_written() {
     let text = "# A\n\n* b\n\n```sh\nls\n```\n";
     assert_eq!(plain(&prose(text)), text);
