@@ -255,6 +255,13 @@ pub enum SandboxStatus {
     Error,
 }
 
+impl SandboxStatus {
+    /// Nothing runs in it any more.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Terminated | Self::Error)
+    }
+}
+
 impl fmt::Display for SandboxStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

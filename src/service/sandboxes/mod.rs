@@ -43,7 +43,7 @@ impl Found {
     /// # Errors
     /// It has ended, or is not one of ours.
     pub(super) fn must_run(&self) -> Result<(), ApiError> {
-        if matches!(self.info.status, SandboxStatus::Terminated | SandboxStatus::Error) {
+        if self.info.status.is_over() {
             return Err(has_ended(&self.info.name, self.info.reason.as_deref().unwrap_or("nobody knows why")));
         }
         if self.row.is_none() {

@@ -7,6 +7,7 @@ pub mod action;
 pub mod draft;
 pub mod effect;
 pub mod event;
+mod fuzzy;
 pub mod layout;
 pub mod model;
 pub mod reader;

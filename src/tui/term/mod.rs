@@ -8,10 +8,8 @@
 //! Whatever happens (quit, signal, panic, suspension, an editor) the terminal is afterwards as it was before: [`modes`]
 //! has both directions, [`tty`] does it. Nothing here waits for an answer of the terminal. Input and output don't block:
 //! a terminal that reads slowly gets fewer frames, the latest of them.
-//!
-//! A little above 400 lines: all of it is [`Term`], whose parts (input, frames, signals, what is on its way) have files
-//! of their own.
 
+mod holding;
 mod input;
 mod lexer;
 mod modes;
@@ -20,15 +18,7 @@ mod screen;
 mod signals;
 mod tty;
 
-use std::{
-    collections::VecDeque,
-    env,
-    future::pending,
-    io,
-    pin::pin,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, env, future::pending, io, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use ratatui::{Frame, Terminal};
@@ -54,9 +44,6 @@ const TURN: usize = 64 << 10;
 /// The longest clipboard that is sent, encoded. Terminals that have a bound have this one (hterm, screen and many after
 /// them: 100,000 bytes with what stands around it), and drop what is longer without a word.
 const MAX_CLIPBOARD: usize = 99_000;
-
-/// How long the last answers may take when we leave at once; else the shell gets them as keys.
-const LAST_ANSWERS: Duration = Duration::from_millis(100);
 
 /// What the user likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,35 +255,6 @@ impl Term {
         Ok("sent to your terminal (OSC 52)")
     }
 
-    /// Stands still as ctrl-z asks for, and comes back with the next frame whole. [`Term::next`] does it by itself when
-    /// SIGTSTP comes from outside.
-    ///
-    /// # Errors
-    /// The terminal can't be given back or taken again.
-    pub fn suspend(&mut self) -> io::Result<()> {
-        self.give_back()?;
-        signals::stand_still();
-        self.take_again()
-    }
-
-    /// Lends the terminal to a program while `work` is done: an editor, a pager. Its input isn't read meanwhile.
-    ///
-    /// # Errors
-    /// The terminal can't be given back or taken again.
-    pub async fn lend<T>(&mut self, work: impl Future<Output = T>) -> io::Result<T> {
-        self.give_back()?;
-        let mut work = pin!(work);
-        let done = loop {
-            tokio::select! {
-                done = &mut work => break done,
-                // The program stands still: so do we, or the shell would wait for us.
-                () = self.signals.stopped() => signals::stand_still(),
-            }
-        };
-        self.take_again()?;
-        Ok(done)
-    }
-
     /// Lets the next frame be drawn as a whole.
     pub fn redraw(&mut self) {
         self.screen.backend_mut().anew();
@@ -309,52 +267,6 @@ impl Term {
     /// It couldn't be told, or its device not be set.
     pub fn close(mut self) -> io::Result<()> {
         self.leave()
-    }
-
-    fn leave(&mut self) -> io::Result<()> {
-        if self.tty.get_ref().is_held() && self.life == Life::Open {
-            self.await_answers();
-        }
-        let given = self.give_back();
-        // A terminal that is gone can't be told.
-        if self.life == Life::Open { given } else { Ok(()) }
-    }
-
-    fn hold(&mut self) -> io::Result<()> {
-        self.tty.get_ref().hold(&modes::enter(self.mouse))?;
-        self.input.asked();
-        Ok(())
-    }
-
-    fn give_back(&mut self) -> io::Result<()> {
-        let tty = self.tty.get_ref();
-        let torn = tty.is_held() && tty.write_all(self.out.rest()).is_err();
-        self.out.clear();
-        tty.release(torn)
-    }
-
-    fn take_again(&mut self) -> io::Result<()> {
-        self.signals.forget_keys();
-        self.tty.get_ref().drop_input();
-        self.input.reset();
-        // What was pressed before was meant for what was seen then.
-        self.events.retain(|event| matches!(event, TermEvent::Background { .. }));
-        self.hold()?;
-        self.redraw();
-        self.stale = true;
-        Ok(())
-    }
-
-    /// Waits a moment for what the terminal was asked, so that the shell doesn't get it as keys.
-    fn await_answers(&mut self) {
-        let deadline = Instant::now() + LAST_ANSWERS;
-        let mut buffer = [0; 256];
-        while self.input.awaits_answer() {
-            match self.tty.get_ref().read_before(&mut buffer, deadline) {
-                Ok(n @ 1..) => self.input.feed(&buffer[..n], &mut self.events),
-                _ => return,
-            }
-        }
     }
 
     /// Asks for the background when the keyboard comes back: terminals that don't tell of a change are many.

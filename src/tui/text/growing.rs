@@ -4,7 +4,7 @@
 //! piece is long, after 8 KiB. Where it is cut depends only on what stands before, so a text that grows is cut as the
 //! whole is, and a piece that is complete never changes. Price: a link's definition counts only in its own piece.
 
-use super::{Fold, Line, MadeFor, Role, highlight::Highlights, line, markdown};
+use super::{Fold, Line, MadeFor, Role, highlight::Colours, line, markdown, parts};
 use crate::core::text::sanitize;
 
 /// A piece ends at the next line's end after this: what is laid out again for each frame while it grows.
@@ -82,7 +82,7 @@ impl Growing {
         if self.made_for != Some(made_for) {
             self.made_for = Some(made_for);
             self.lines.clear();
-            super::card::head(None, made_for, &mut self.lines);
+            parts::head(None, made_for, &mut self.lines);
             self.complete = self.lines.len();
             self.cutter = Cutter::default();
             self.cut = 0;
@@ -114,17 +114,11 @@ impl Growing {
 
     fn working(&self, made_for: MadeFor) -> Line {
         let what = if self.kind == Kind::Thinking { "thinking" } else { "calling a tool" };
-        let mark = super::card::mark(Fold::Folded, made_for.ascii);
+        let mark = parts::mark(Fold::Folded, made_for.ascii);
         let dots = if made_for.ascii { "..." } else { "…" };
-        let text = format!("{mark} {what}{dots} {}", super::card::size(self.len));
+        let text = format!("{mark} {what}{dots} {}", parts::size(self.len));
         Line::of(line::cut(&text, usize::from(made_for.width), made_for.ascii), Role::Dim)
     }
-}
-
-/// What collects code that could be in colours.
-pub(super) struct Colours<'a> {
-    pub(super) highlights: &'a Highlights,
-    pub(super) wanted: Vec<super::Code>,
 }
 
 /// Lays out a whole text of markdown.

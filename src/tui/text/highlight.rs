@@ -41,6 +41,12 @@ const MAX_LINE: usize = 2 << 10;
 /// Blocks in colours that are kept: more than are near any viewport.
 const MAX_KEPT: usize = 128;
 
+/// What collects code that could be in colours.
+pub(super) struct Colours<'a> {
+    pub(super) highlights: &'a Highlights,
+    pub(super) wanted: Vec<Code>,
+}
+
 /// Colours a block of code. Takes milliseconds, the first time for a language tens of them.
 pub fn highlight(language: &str, code: &str) -> Highlighted {
     let lines = coloured(language, code).unwrap_or_default();

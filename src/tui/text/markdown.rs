@@ -7,8 +7,7 @@ use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, T
 use self::table::Table;
 use super::{
     Code, Line, Role, Span,
-    growing::Colours,
-    highlight,
+    highlight::{self, Colours},
     line::{spans_width, width},
     wrap,
 };

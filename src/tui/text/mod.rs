@@ -8,6 +8,7 @@ mod growing;
 mod highlight;
 mod line;
 mod markdown;
+mod parts;
 mod plain;
 mod tool;
 mod wrap;

@@ -2,7 +2,7 @@
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 
-use super::{SHELL, card};
+use super::{SHELL, parts};
 use crate::core::{Item, ItemBody, item::Tool, text::sanitize};
 
 /// What an item says, as it was written: what copying gives. Clean, unwrapped, without marks of ours.
@@ -13,7 +13,7 @@ pub fn plain(item: &Item) -> String {
         | ItemBody::Thinking { text, .. }
         | ItemBody::Notice { text, .. } => text.clean().to_string(),
         ItemBody::Tool(tool) => tool_text(tool),
-        ItemBody::Result { usage, duration_ms, .. } => card::spent(*duration_ms, usage.cost, false),
+        ItemBody::Result { usage, duration_ms, .. } => parts::spent(*duration_ms, usage.cost, false),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Cards of tools: what was called with what, what came of it.
 
 use super::{
-    Fold, Line, MadeFor, Role, SHELL, Span, card,
+    Fold, Line, MadeFor, Role, SHELL, Span,
     line::{both, cut, width},
-    wrap,
+    parts, wrap,
 };
 use crate::core::{
     Untrusted,
@@ -67,7 +67,7 @@ fn title(tool: &Tool, fold: Fold, made_for: MadeFor) -> Line {
     let name = cut(name.as_str(), (columns / 3).max(NAME), made_for.ascii);
     let pad = " ".repeat(NAME.saturating_sub(width(&name)) + 1);
     let left = vec![
-        Span::part(format!("{} ", card::mark(fold, made_for.ascii)), Role::Dim),
+        Span::part(format!("{} ", parts::mark(fold, made_for.ascii)), Role::Dim),
         Span::part(name, Role::Tool),
         Span::part(format!("{pad}{}", subject.as_str().trim()), Role::Text),
     ];
@@ -81,7 +81,7 @@ fn state(tool: &Tool, made_for: MadeFor) -> Vec<Span> {
     match tool.state {
         ToolState::Running => {
             let ran = made_for.seconds.max(tool.elapsed_ms.unwrap_or(0) / 1000);
-            let text = if ran < 60 { format!("{ran} s") } else { card::seconds(ran.saturating_mul(1000)) };
+            let text = if ran < 60 { format!("{ran} s") } else { parts::seconds(ran.saturating_mul(1000)) };
             parts.push(Span::part(text, Role::Dim));
             return parts;
         }
@@ -97,7 +97,7 @@ fn state(tool: &Tool, made_for: MadeFor) -> Vec<Span> {
         ToolState::Interrupted => parts.push(Span::part("interrupted", Role::Warning)),
         ToolState::Refused => parts.push(Span::part("refused", Role::Warning)),
     }
-    parts.extend(tool.elapsed_ms.map(|ms| Span::part(card::seconds(ms), Role::Dim)));
+    parts.extend(tool.elapsed_ms.map(|ms| Span::part(parts::seconds(ms), Role::Dim)));
     let mut spaced = Vec::new();
     for part in parts {
         if !spaced.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, fmt::Debug};
 
-use super::super::effect::EffectId;
+use super::super::{effect::EffectId, fuzzy::fuzzy};
 use crate::{
     api::ApiError,
     core::{SandboxId, SandboxInfo, Version, VersionId},
@@ -223,7 +223,7 @@ impl<T: Row> Listing<T> {
             if self.texts.len() != self.all().len() {
                 self.texts = self.all().iter().map(Row::text).collect();
             }
-            let fits = super::super::update::fuzzy(needle, &self.texts);
+            let fits = fuzzy(needle, &self.texts);
             fits.into_iter().filter(|(place, _)| self.all().get(*place).is_some_and(&keep)).collect()
         };
         self.shown = shown;

@@ -8,6 +8,7 @@ pub mod prompt;
 pub mod task;
 pub mod toast;
 pub mod transcript;
+mod useful;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,12 +33,7 @@ use super::effect::{EffectId, Timer};
 use crate::{
     api::{ApiError, OpenBlock},
     core::{AccountId, ConversationId, MicroDollars, Profile, RequestId, SandboxId, SandboxInfo, Version, VersionId},
-    tui::{
-        app::action::{Action, Context},
-        key::Key,
-        keymap::Keymap,
-        theme::Background,
-    },
+    tui::{app::action::Context, key::Key, keymap::Keymap, theme::Background},
 };
 
 /// Everything.
@@ -334,11 +330,5 @@ impl Model {
     pub(super) fn request_id(&mut self) -> RequestId {
         self.next_request += 1;
         RequestId(Uuid::new_v5(&self.place.seed, &self.next_request.to_be_bytes()))
-    }
-
-    /// Actions that make sense here and now, the most useful first: what the footer shows and how the palette is
-    /// ordered.
-    pub fn useful(&self) -> Vec<Action> {
-        super::update::useful(self)
     }
 }

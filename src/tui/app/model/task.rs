@@ -44,3 +44,10 @@ pub struct Task {
     /// What was typed for it, given back when it fails.
     pub typed: Option<String>,
 }
+
+impl Task {
+    /// What it does is seen in the transcript.
+    pub fn converses(&self) -> bool {
+        matches!(self.kind.as_str(), "chat" | "shell")
+    }
+}

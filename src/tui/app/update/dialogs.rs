@@ -3,7 +3,7 @@
 use super::{
     Step,
     lists::{edit_line, rows},
-    tasks::{converses, progress_of},
+    tasks::progress_of,
 };
 use crate::{
     core::{RequestId, item::Level},
@@ -52,7 +52,7 @@ impl Step<'_> {
 
     /// Shows what is being done: the newest command, our own first.
     pub(super) fn show_progress(&mut self) {
-        let tasks = self.model.tasks.all.iter().filter(|(_, task)| !converses(task));
+        let tasks = self.model.tasks.all.iter().filter(|(_, task)| !task.converses());
         let newest = tasks.max_by_key(|(request, task)| (task.end.is_none(), task.ours, task.since, **request));
         match newest.map(|(request, _)| *request) {
             Some(request) => self.open_progress(request),

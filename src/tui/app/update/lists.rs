@@ -2,7 +2,7 @@
 
 use super::Step;
 use crate::{
-    core::{SandboxId, SandboxInfo, SandboxStatus, Version},
+    core::{SandboxId, SandboxInfo, Version},
     tui::{
         app::{
             action::Action,
@@ -13,14 +13,9 @@ use crate::{
     },
 };
 
-/// A sandbox that has ended.
-pub(super) fn ended(sandbox: &SandboxInfo) -> bool {
-    matches!(sandbox.status, SandboxStatus::Terminated | SandboxStatus::Error)
-}
-
 /// Whether a sandbox is in the list.
 pub(super) fn kept(show_ended: bool) -> impl Fn(&SandboxInfo) -> bool + Copy {
-    move |sandbox| show_ended || !ended(sandbox)
+    move |sandbox| show_ended || !sandbox.status.is_over()
 }
 
 /// All versions are in their list.
@@ -126,7 +121,7 @@ impl Step<'_> {
     /// Puts the cursor on a sandbox, and takes away what would hide it.
     pub(super) fn select(&mut self, id: &SandboxId) {
         let Some(sandbox) = self.model.sandbox_by_id(id) else { return };
-        self.model.show_ended |= ended(sandbox);
+        self.model.show_ended |= sandbox.status.is_over();
         self.model.sandboxes.filter = None;
         self.model.sandboxes.cursor = Some(id.clone());
         self.model.sandboxes.show(kept(self.model.show_ended));

@@ -21,11 +21,9 @@ mod timers;
 mod toasts;
 mod transcript;
 mod typing;
-mod useful;
 
 use jiff::Timestamp;
 
-pub(super) use self::{finder::fuzzy, useful::useful};
 use super::{Effect, Event, Model, TermEvent, model::Asked};
 
 /// Takes an event, which was taken from the queue at `now`.

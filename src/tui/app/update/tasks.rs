@@ -39,7 +39,7 @@ impl Step<'_> {
 
     /// Turns and shell commands under way are of the chats of the sandboxes that they name, as soon as those are known.
     pub(super) fn assign(&mut self) {
-        let tasks = self.model.tasks.all.iter().filter(|(_, task)| task.end.is_none() && converses(task));
+        let tasks = self.model.tasks.all.iter().filter(|(_, task)| task.end.is_none() && task.converses());
         let of = tasks.filter_map(|(request, task)| {
             Some((self.resolve(task.sandbox.as_deref()?)?, *request, task.kind == "shell"))
         });
@@ -57,7 +57,7 @@ impl Step<'_> {
     pub(super) fn conversing(&self) -> BTreeSet<SandboxId> {
         let tasks = self.model.tasks.all.values();
         tasks
-            .filter(|task| task.end.is_none() && converses(task))
+            .filter(|task| task.end.is_none() && task.converses())
             .filter_map(|task| self.resolve(task.sandbox.as_deref()?))
             .filter(|sandbox| self.model.chats.get(sandbox).is_none_or(|chat| chat.info.is_none()))
             .collect()
@@ -261,11 +261,6 @@ impl Step<'_> {
             task.end.is_none() || task.asked.is_some() || shown.contains(request) || last == Some(*request)
         });
     }
-}
-
-/// What it does is seen in the transcript.
-pub(super) fn converses(task: &Task) -> bool {
-    matches!(task.kind.as_str(), "chat" | "shell")
 }
 
 pub(super) fn progress_of(dialog: &Dialog) -> Option<RequestId> {

@@ -86,7 +86,7 @@ fn a_filter_shows_the_best_first_and_esc_takes_it_away() {
 
 #[test]
 fn places_that_fit_are_counted_in_characters() {
-    assert_eq!(crate::tui::app::update::fuzzy("ab", &["é日ab"]), [(0, vec![2, 3])]);
+    assert_eq!(crate::tui::app::fuzzy::fuzzy("ab", &["é日ab"]), [(0, vec![2, 3])]);
 }
 
 #[rstest::rstest]
