@@ -197,8 +197,12 @@ impl Fold {
         if let Content::Blocks(blocks) = &user.message.content {
             for block in blocks {
                 let Block::ToolResult { tool_use_id, content, is_error } = block else { continue };
+                let called = self.tools.get(tool_use_id).and_then(|call| call.timestamp.as_deref());
+                let took = called.zip(user.timestamp.as_deref()).and_then(|(from, to)| tool::took(from, to));
                 items.extend(self.update(Some(tool_use_id), |tool| {
                     tool::finish(tool, &content.text(), *is_error, &user.tool_use_result);
+                    // The CLI's own count comes each few seconds, and never for what is quick.
+                    tool.elapsed_ms = took.or(tool.elapsed_ms);
                 }));
             }
         }

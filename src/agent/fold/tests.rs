@@ -83,6 +83,20 @@ fn an_interrupt_keeps_what_was_written() {
 }
 
 #[test]
+fn a_finished_call_says_how_long_it_took() {
+    let (items, _) = fold(&recording("tools"));
+    let took = items.iter().filter_map(|item| match &item.body {
+        ItemBody::Tool(tool) => Some(tool.elapsed_ms),
+        _ => None,
+    });
+    // By the timestamps of the recording's first two calls and their results.
+    assert_eq!(took.take(2).collect::<Vec<_>>(), [Some(29), Some(53)]);
+
+    let back = tool::took("2026-11-23T12:02:49.219Z", "2026-11-23T12:02:49.190Z");
+    assert_eq!((back, tool::took("soon", "later")), (None, None));
+}
+
+#[test]
 fn a_call_whose_program_dies_runs_no_longer() {
     let lines = recording("tools");
     let called = |line: &Line| {

@@ -1,5 +1,6 @@
 //! What a tool's result does to its card.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::core::{
@@ -15,6 +16,12 @@ pub(super) fn finish(tool: &mut Tool, output: &Untrusted, is_error: bool, struct
     if tool.state != ToolState::Refused {
         tool.state = if is_error { ToolState::Failed } else { ToolState::Done };
     }
+}
+
+/// Milliseconds from a call to its result, as the CLI's clock has both; nothing if it was set back meanwhile.
+pub(super) fn took(called: &str, finished: &str) -> Option<u64> {
+    let at = |text: &str| text.parse::<Timestamp>().ok();
+    u64::try_from(at(finished)?.duration_since(at(called)?).as_millis()).ok()
 }
 
 /// Lines of a diff that a card keeps: a whole rewritten file is looked at in the file.

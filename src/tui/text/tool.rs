@@ -23,6 +23,9 @@ const BRIEF_DIFF: usize = 12;
 /// Lines that say why a call failed, without being asked for; the last ones say it.
 const BRIEF_OUTPUT: usize = 6;
 
+/// Milliseconds below which how long it took says nothing: most calls only read a file.
+const NOTABLE: u64 = 100;
+
 /// After so many lines of a command's output its head is out of sight, and how it went is said below it too.
 const FAR: usize = 10;
 
@@ -97,7 +100,8 @@ fn state(tool: &Tool, made_for: MadeFor) -> Vec<Span> {
         ToolState::Interrupted => parts.push(Span::part("interrupted", Role::Warning)),
         ToolState::Refused => parts.push(Span::part("refused", Role::Warning)),
     }
-    parts.extend(tool.elapsed_ms.map(|ms| Span::part(parts::seconds(ms), Role::Dim)));
+    let took = tool.elapsed_ms.filter(|ms| *ms >= NOTABLE);
+    parts.extend(took.map(|ms| Span::part(parts::seconds(ms), Role::Dim)));
     let mut spaced = Vec::new();
     for part in parts {
         if !spaced.is_empty() {
