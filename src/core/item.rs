@@ -117,7 +117,7 @@ pub enum ToolState {
     Failed,
     /// It was not allowed to run.
     Refused,
-    /// It was stopped, or its program was, before it gave a result.
+    /// No result came: it was stopped, or its program ended or could not be reached any longer.
     Interrupted,
 }
 

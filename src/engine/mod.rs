@@ -1,9 +1,9 @@
 //! The local engine: Modal's protocol and S3 on loopback, sandboxes by Linux namespaces.
 //!
 //! ```text
-//! grpc       the control plane's RPCs          keeper   parent of one sandbox, and the engine's handle on it
-//! router     exec and its bytes                jail     namespaces, limits, filters around hostile programs
-//! sandboxes  made, listed, ended, found again  proxy    a sandbox's way out, and its withheld keys
+//! grpc       the control plane's RPCs          proxy    a sandbox's way out, and its withheld keys
+//! router     exec and its bytes                keeper   parent of one sandbox, and the engine's handle on it
+//! sandboxes  made, listed, ended, found again  jail     namespaces, limits, filters around hostile programs
 //! images volumes  what one is made from        s3       the store, which knows nothing of the rest
 //! ```
 //!

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row};
 use tonic::Status;
 
-use super::state::StateError;
+use super::state::{State, StateError};
 use crate::proto::client::{ListPagination, ObjectCreationType};
 
 /// The environment that no name means.
@@ -26,6 +26,16 @@ pub fn check(kind: &str, name: &str) -> Result<(), Status> {
     Err(Status::invalid_argument(format!(
         "{name:?} can't be the name of {kind}: names have 1 to 64 letters, digits, dashes, underscores or dots"
     )))
+}
+
+/// There is such an app.
+///
+/// # Errors
+/// NOT_FOUND.
+pub async fn app(state: &State, app_id: &str) -> Result<(), Status> {
+    let id = app_id.to_owned();
+    let exists = state.call(move |db| Ok(db.prepare_cached("SELECT 1 FROM apps WHERE app_id = ?1")?.exists([id])?));
+    if exists.await? { Ok(()) } else { Err(missing("app", app_id)) }
 }
 
 /// What a get-or-create call wants.

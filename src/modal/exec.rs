@@ -30,6 +30,9 @@ use crate::{
 /// All arguments together; Modal's SDKs refuse more, and Modal itself above twice that.
 const MAX_ARGUMENTS: usize = 64 << 10;
 
+/// Between two questions whether a command has ended.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// One piece of input.
 const INPUT_PIECE: usize = 256 << 10;
 
@@ -218,7 +221,11 @@ impl Exec {
                 Ok(answer) => match answer.exit_status {
                     Some(task_exec_wait_response::ExitStatus::Code(code)) => return Ok(ExecExit::Code(code)),
                     Some(task_exec_wait_response::ExitStatus::Signal(s)) => return Ok(ExecExit::Signal(s)),
-                    None => {}
+                    None => {
+                        breaks = 0;
+                        // The other side holds the question; one that doesn't is not asked without a pause.
+                        sleep(PAUSE.saturating_sub(start.elapsed())).await;
+                    }
                 },
                 // The deadline of one question is no failure: it is asked again, as long as it takes.
                 Err(error) if error.kind == ErrorKind::Unavailable => {
@@ -226,7 +233,7 @@ impl Exec {
                     if breaks > MAX_BREAKS {
                         return Err(error);
                     }
-                    sleep(Duration::from_secs(1)).await;
+                    sleep(PAUSE).await;
                 }
                 Err(error) => return Err(error),
             }

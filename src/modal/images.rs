@@ -8,7 +8,7 @@ use tonic::Code;
 use super::{
     connection::{Modal, PLAIN},
     error::{ErrorKind, ModalError},
-    retry::is_transient,
+    retry::{MAX_BREAKS, is_transient},
     sandboxes::Stage,
 };
 use crate::{
@@ -21,9 +21,6 @@ use crate::{
 
 /// How long the other side may hold one read of a build's log; then it is opened again.
 const HOLD_SECS: f32 = 55.0;
-
-/// Breaks of the log stream, one after the other without a word between, before the build is given up.
-const MAX_BREAKS: u32 = 10;
 
 impl Modal {
     /// The image of a configuration: its id, once built. `stage` hears of a build, if one is needed, and its lines.

@@ -15,7 +15,7 @@ const LEAST_THROTTLE: Duration = Duration::from_millis(100);
 /// a person at a keyboard does not.
 const MOST_THROTTLE: Duration = Duration::from_secs(600);
 
-/// Breaks in a row of what is asked for again until it ends (output, an exit) before it is given up: as many as
+/// Breaks in a row of what is asked for again until it ends (output, a build's log, an exit) before it is given up: as many as
 /// [`ROUTER`] has retries. Whatever comes in between, the count begins anew.
 pub(super) const MAX_BREAKS: u32 = ROUTER.retries;
 

@@ -212,6 +212,7 @@ pub fn task(kind: &str, step: &str) -> Task {
         sandbox: Some("heron-api".to_owned()),
         ours: true,
         since: Timestamp::from_second(NOW - 12).unwrap(),
+        number: 0,
         step: sanitize(step),
         progress: None,
         log: std::collections::VecDeque::new(),

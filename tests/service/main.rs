@@ -71,9 +71,11 @@ fn get(place: &Place, path: &str) -> serde_json::Value {
     serde_json::from_str(body).unwrap()
 }
 
-/// The server's whole answer to a request of a client of another kind.
+/// The server's whole answer to a request of a client of another kind. Null is no body: a server may answer without
+/// reading what it needs not, and hang up on who still writes.
 fn post(place: &Place, path: &str, body: &serde_json::Value) -> String {
-    let (mut stream, body) = (connect(place), body.to_string());
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let mut stream = connect(place);
     let head = "host: sandbank\r\nconnection: close\r\ncontent-type: application/json";
     write!(stream, "POST {path} HTTP/1.1\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
     let mut answer = String::new();

@@ -101,6 +101,13 @@ fn a_command_grows_for_those_who_follow_and_can_be_stopped() {
     let item = next("\"items\"");
     assert_eq!((&item["items"][0]["state"], &item["items"][0]["output"]), (&json!("interrupted"), &json!("begun\n")));
     assert_eq!(ended(&place, &id)["error"]["code"], "interrupted");
+
+    // Who says that all is well when it is stopped was stopped all the same.
+    let id = shell(&place, "trap 'exit 0' INT; echo up; while :; do sleep 0.05; done");
+    while next("\"delta\"")["text"] != "up\n" {}
+    post(&place, &format!("/v1/commands/{id}/interrupt"), &json!(null));
+    assert_eq!(ended(&place, &id)["error"]["code"], "interrupted");
+    assert_eq!(self::item(&place, &id)["state"], "interrupted");
     assert_eq!(get(&place, &format!("/v1/commands?{SCOPE}")), json!([]));
 }
 

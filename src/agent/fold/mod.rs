@@ -142,7 +142,7 @@ impl Fold {
         self.open.take_changes()
     }
 
-    /// The process has ended: calls that have no result get none any more. Those that this changed.
+    /// Nothing more comes of the process: calls that have no result get none. Those that this changed.
     pub fn end(&mut self) -> Vec<Item> {
         let mut changed = Vec::new();
         for item in self.tools.values_mut() {

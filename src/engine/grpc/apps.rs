@@ -105,13 +105,13 @@ pub async fn publish(shared: Arc<Shared>, request: AppPublishRequest) -> Result<
     if !request.function_ids.is_empty() || !request.class_ids.is_empty() {
         return Err(Status::unimplemented("the local engine runs sandboxes, not functions or classes"));
     }
-    known(&shared, &request.app_id).await?;
+    names::app(&shared.state, &request.app_id).await?;
     Ok(AppPublishResponse { deployed_at: now(), ..AppPublishResponse::default() })
 }
 
 /// AppHeartbeat.
 pub async fn heartbeat(shared: Arc<Shared>, request: AppHeartbeatRequest) -> Result<(), Status> {
-    known(&shared, &request.app_id).await
+    names::app(&shared.state, &request.app_id).await
 }
 
 /// AppClientDisconnect: an ephemeral app ends with its client, and its sandboxes with it.
@@ -163,19 +163,8 @@ pub async fn environment(
     Ok(EnvironmentGetOrCreateResponse { environment_id, metadata: Some(metadata) })
 }
 
-/// There is such an app.
-///
-/// # Errors
-/// NOT_FOUND.
-pub async fn known(shared: &Shared, app_id: &str) -> Result<(), Status> {
-    let id = app_id.to_owned();
-    let exists =
-        shared.state.call(move |db| Ok(db.prepare_cached("SELECT 1 FROM apps WHERE app_id = ?1")?.exists([id])?));
-    if exists.await? { Ok(()) } else { Err(names::missing("app", app_id)) }
-}
-
 async fn end(shared: &Arc<Shared>, app_id: String) -> Result<(), Status> {
-    known(shared, &app_id).await?;
+    names::app(&shared.state, &app_id).await?;
     Sandboxes::stop_app(shared, &app_id).await?;
     let stop = move |db: &mut Connection| {
         let sql = "UPDATE apps SET state = ?2, stopped_at = ?3 WHERE app_id = ?1 AND state <> ?2";

@@ -42,6 +42,10 @@ const OWN: &str = "sandbank/";
 /// How long open calls may end by themselves when the engine stops; waits and streams are simply opened again.
 const GRACE: Duration = Duration::from_millis(200);
 
+/// Calls of one connection at a time: a sandbox may have 512 commands, each with an output and an end that are waited
+/// for, and there must be room for what is said to them.
+const STREAMS: u32 = 2048;
+
 /// Keepalive of HTTP/2, as Modal's clients do it themselves.
 const PING: Duration = Duration::from_secs(30);
 
@@ -123,6 +127,7 @@ pub async fn serve(shared: Arc<Shared>, listener: TcpListener, stop: Cancellatio
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(STREAMS)
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING);
     let open = TaskTracker::new();

@@ -13,7 +13,7 @@ use super::{
     recipe::{self, Base, Recipe},
 };
 use crate::{
-    engine::{Shared, grpc::apps, random, state::now},
+    engine::{Shared, names, random, state::now},
     proto::client::{
         FileDescriptor, GenericResult, Image, ImageFromIdRequest, ImageFromIdResponse, ImageGetOrCreateRequest,
         ImageGetOrCreateResponse, ImageJoinStreamingRequest, ImageJoinStreamingResponse, ImageMetadata, TaskLogs,
@@ -33,7 +33,7 @@ pub async fn get_or_create(
     shared: Arc<Shared>,
     request: ImageGetOrCreateRequest,
 ) -> Result<ImageGetOrCreateResponse, Status> {
-    apps::known(&shared, &request.app_id).await?;
+    names::app(&shared.state, &request.app_id).await?;
     let image = request.image.unwrap_or_default();
     let anew = request.force_build || request.ignore_cache;
     let mut recipe = read(&shared, &image).await?;

@@ -74,21 +74,33 @@ impl Execs {
         if spec.key_socket && self.all.iter().filter(|e| e.keys.is_some()).count() >= KEYS_MAX {
             return Err(format!("{KEYS_MAX} commands with keys run in the sandbox: wait for one to end"));
         }
-        let say = |e: io::Error| format!("cannot start a command in the sandbox: {e}");
+        let exec = self.order(spec, jail, workdir).map_err(|e| {
+            self.remove_files(&spec.exec_id);
+            format!("cannot start a command in the sandbox: {e}")
+        })?;
+        self.all.push(exec);
+        self.by_id.insert(spec.exec_id.clone(), self.all.len() - 1);
+        Ok(self.all.len() - 1)
+    }
+
+    fn order(&self, spec: &ExecSpec, jail: &Jail, workdir: &str) -> io::Result<Exec> {
         let folder = self.folder.exec(&spec.exec_id);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(say)?;
-        let (mut exec, theirs) = Exec::new(spec, folder, &jail.terminals).map_err(say)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        let (mut exec, theirs) = Exec::new(spec, folder, &jail.terminals)?;
         if spec.key_socket {
-            exec.keys = Some(self.listen_for_keys(&spec.exec_id).map_err(say)?);
+            exec.keys = Some(self.listen_for_keys(&spec.exec_id)?);
         }
         let age = spec.timeout_secs.map(Duration::from_secs);
         exec.deadline = age.and_then(|age| Instant::now().checked_add(age));
-        let i = self.all.len();
         let fds: Vec<_> = theirs.iter().map(AsFd::as_fd).collect();
-        jail.order(&Order::Start(i as u64, Command::new(spec, workdir)), &fds).map_err(say)?;
-        self.all.push(exec);
-        self.by_id.insert(spec.exec_id.clone(), i);
-        Ok(i)
+        jail.order(&Order::Start(self.all.len() as u64, Command::new(spec, workdir)), &fds)?;
+        Ok(exec)
+    }
+
+    /// Nothing stays of one that was never started: who looks finds no such command, and its id may be tried again.
+    fn remove_files(&self, id: &str) {
+        let _ = fs::remove_file(self.folder.path().join(key_socket(id)));
+        let _ = fs::remove_dir_all(self.folder.exec(id));
     }
 
     fn listen_for_keys(&self, id: &str) -> io::Result<UnixListener> {
@@ -114,15 +126,15 @@ impl Execs {
         }
     }
 
-    /// The jail could not start one: nothing of it stays, so that its id may be tried again. That id.
+    /// The jail could not start one. Its id.
     pub fn refused(&mut self, number: u64, why: String) -> Option<String> {
         let i = self.place(number)?;
         self.all[i].input.close();
         self.all[i].state = State::Refused(why);
         let id = self.id_of(i)?;
-        self.drop_keys(i, &id);
+        self.all[i].keys = None;
         self.by_id.remove(&id);
-        let _ = fs::remove_dir_all(self.folder.exec(&id));
+        self.remove_files(&id);
         Some(id)
     }
 

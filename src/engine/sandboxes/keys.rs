@@ -9,7 +9,7 @@ use super::{live::Live, rows};
 use crate::engine::{Shared, keeper::KeeperError, proxy::Keys, spec::ExecEnd, state::StateError};
 
 /// What a command's keys are encrypted for, so that rows can't be exchanged.
-pub fn row(sandbox_id: &str, exec_id: &str) -> String {
+pub fn sealed_for(sandbox_id: &str, exec_id: &str) -> String {
     format!("{sandbox_id}/{exec_id}")
 }
 
@@ -19,7 +19,7 @@ pub fn row(sandbox_id: &str, exec_id: &str) -> String {
 /// No randomness, or the database's.
 pub async fn know(shared: &Shared, live: &Live, exec_id: &str, keys: Keys) -> Result<(), Status> {
     let (id, exec) = (live.row.id.clone(), exec_id.to_owned());
-    let sealed = shared.secrets.seal(&row(&id, exec_id), &keys.to_values())?;
+    let sealed = shared.secrets.seal(&sealed_for(&id, exec_id), &keys.to_values())?;
     shared.state.call(move |db| rows::put_keys(db, &id, &exec, &sealed)).await?;
     live.outside.know_keys(exec_id, keys);
     Ok(())

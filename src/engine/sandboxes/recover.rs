@@ -54,7 +54,7 @@ async fn find(shared: &Arc<Shared>, row: Row, sealed: &[u8]) -> Result<(), Statu
             };
             let mut known = BTreeMap::new();
             for (exec_id, sealed) in shared.state.call(read).await? {
-                let values = unseal(shared, &keys::row(&row.id, &exec_id), &sealed)?;
+                let values = unseal(shared, &keys::sealed_for(&row.id, &exec_id), &sealed)?;
                 known.insert(exec_id, Keys::from_values(values));
             }
             let with_keys: Vec<String> = known.keys().cloned().collect();

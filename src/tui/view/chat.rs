@@ -68,7 +68,7 @@ fn draw_title(paint: &mut Paint<'_>, area: Rect) {
     paint.row(area, &left, &right);
 }
 
-/// The search when there is one, else what the running turn does; at the right what came unseen.
+/// The search when there is one, else what is under way; at the right what came unseen.
 fn draw_status(paint: &mut Paint<'_>, area: Rect) {
     let Some(chat) = paint.model.chat() else { return };
     let area = Rect { x: area.x + 1, width: area.width - 2, ..area };

@@ -225,15 +225,16 @@ impl Shell {
 
     /// It ended by itself, or was stopped.
     async fn ended(mut self, exit_code: i32) -> Result<ShellEnded, ApiError> {
-        let cancelled = self.run.cancel.is_cancelled();
+        // One that had ended before it was told to has not been stopped.
+        let stopped = self.stop.begun();
         let state = match exit_code {
+            _ if stopped => ToolState::Interrupted,
             0 => ToolState::Done,
-            _ if cancelled => ToolState::Interrupted,
             _ => ToolState::Failed,
         };
         let tool = Tool { state, output: self.output.text().into(), exit_code: Some(exit_code), ..tool(&self.command) };
         self.store(tool, Some(exit_code), None).await?;
-        if cancelled {
+        if stopped {
             return Err(ApiError::interrupted("the command was interrupted"));
         }
         Ok(ShellEnded { exit_code })

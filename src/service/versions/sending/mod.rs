@@ -143,7 +143,7 @@ impl<'a> Sending<'a> {
     /// After a failure: what is sent is remembered for another mover, what is half sent is dropped.
     pub async fn give_up(&mut self) {
         self.jobs.clear();
-        self.requests.clear();
+        self.requests.give_up().await;
         for mut slot in std::mem::take(&mut self.slots) {
             match (slot.give_up(), slot.state, slot.record.entry.kind) {
                 (Some(upload), ..) => upload.abort().await,

@@ -1,6 +1,6 @@
 //! What the store itself is asked for while a save goes on: copies, and the begins and ends of uploads.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 
@@ -10,8 +10,13 @@ use crate::{
     storage::{Bucket, StorageError, Upload, upload::right_or_away},
 };
 
-/// Requests that are asked of the store at a time, as many as a mover sends.
+/// Requests under way with which a copy waits: as many as a mover sends at a time. Begins and ends of uploads don't
+/// wait; there are no more of them than files that a mover has told of and not heard back about.
 const AT_ONCE: usize = 64;
+
+/// How long begins of uploads that are of no use any more may take to be told, so that they can be taken back: longer
+/// than a store needs that answers at all.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
 /// An object that is to be copied.
 #[derive(Debug)]
@@ -115,9 +120,18 @@ impl<'a> Requests<'a> {
         self.copies.len() + self.running.len()
     }
 
-    /// Drops all. Those that are through in spite of it are only objects that nobody names.
-    pub fn clear(&mut self) {
+    /// Drops all, and takes uploads back that begin in spite of it. Other requests that are through are only objects that
+    /// nobody names.
+    pub async fn give_up(&mut self) {
         self.copies.clear();
-        self.running.clear();
+        let mut running = std::mem::take(&mut self.running);
+        let last = async {
+            while let Some(answer) = running.next().await {
+                if let Done::Begun(Ok(upload)) = answer.done {
+                    upload.abort().await;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(LAST_ANSWERS, last).await;
     }
 }

@@ -313,9 +313,9 @@ impl Model {
 
     /// What an interrupt stops in the selected sandbox: the newest of what is under way and wasn't told yet.
     pub fn stoppable(&self) -> Option<RequestId> {
-        let since = |request: &&RequestId| self.tasks.all.get(request).map(|task| task.since);
+        let number = |request: &&RequestId| self.tasks.all.get(request).map(|task| task.number);
         let under_way = self.chat()?.under_way().filter(|request| !self.interrupted.contains(request));
-        under_way.max_by_key(since).copied()
+        under_way.max_by_key(number).copied()
     }
 
     /// A name for the next order, which will be answered.

@@ -18,6 +18,8 @@ pub const MAX_LOG: usize = 2_000;
 pub struct Tasks {
     /// All of them. Ended ones stay for as long as something shows them.
     pub all: BTreeMap<RequestId, Task>,
+    /// How many there have been.
+    pub heard_of: u64,
 }
 
 /// One command.
@@ -29,8 +31,10 @@ pub struct Task {
     pub sandbox: Option<String>,
     /// Asked for by this screen: its failure is told here.
     pub ours: bool,
-    /// When it began.
+    /// When it began, by the clock of whoever told.
     pub since: Timestamp,
+    /// In which order this screen heard of them.
+    pub number: u64,
     /// What it does now.
     pub step: Clean,
     /// How much of it is done, and of how much.

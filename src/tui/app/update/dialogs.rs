@@ -53,7 +53,7 @@ impl Step<'_> {
     /// Shows what is being done: the newest command, our own first.
     pub(super) fn show_progress(&mut self) {
         let tasks = self.model.tasks.all.iter().filter(|(_, task)| !task.converses());
-        let newest = tasks.max_by_key(|(request, task)| (task.end.is_none(), task.ours, task.since, **request));
+        let newest = tasks.max_by_key(|(_, task)| (task.end.is_none(), task.ours, task.number));
         match newest.map(|(request, _)| *request) {
             Some(request) => self.open_progress(request),
             None => self.say(Level::Info, "Nothing is being done", ""),

@@ -33,7 +33,9 @@ impl Step<'_> {
     }
 
     fn begin_task(&mut self, request: RequestId, task: Task) {
-        self.model.tasks.all.insert(request, task);
+        let tasks = &mut self.model.tasks;
+        tasks.heard_of += 1;
+        tasks.all.insert(request, Task { number: tasks.heard_of, ..task });
         self.assign();
     }
 
@@ -41,9 +43,11 @@ impl Step<'_> {
     pub(super) fn assign(&mut self) {
         let tasks = self.model.tasks.all.iter().filter(|(_, task)| task.end.is_none() && task.converses());
         let of = tasks.filter_map(|(request, task)| {
-            Some((self.resolve(task.sandbox.as_deref()?)?, *request, task.kind == "shell"))
+            Some((task.number, self.resolve(task.sandbox.as_deref()?)?, *request, task.kind == "shell"))
         });
-        for (sandbox, request, shell) in of.collect::<Vec<_>>() {
+        let mut of: Vec<_> = of.collect();
+        of.sort_unstable_by_key(|(number, ..)| *number);
+        for (_, sandbox, request, shell) in of {
             let chat = self.model.chats.entry(sandbox).or_default();
             if !shell {
                 chat.turn = Some(request);
@@ -74,7 +78,8 @@ impl Step<'_> {
     }
 
     /// All commands under way. Ours that aren't among them have ended; others' are of no interest any more.
-    pub(super) fn take_commands(&mut self, commands: Vec<CommandSummary>) {
+    pub(super) fn take_commands(&mut self, mut commands: Vec<CommandSummary>) {
+        commands.sort_by_key(|command| command.created_at);
         let told = std::mem::take(&mut self.model.told);
         let running: BTreeSet<_> = commands.iter().map(|command| command.request_id).chain(told.clone()).collect();
         for command in commands {
@@ -179,6 +184,8 @@ impl Step<'_> {
             self.ask_spent();
         }
         self.forget_tasks();
+        // A turn of another client may be under way there.
+        self.assign();
     }
 
     /// Puts what was typed into the prompt again, unless something else stands there.
@@ -255,7 +262,7 @@ impl Step<'_> {
     pub(super) fn forget_tasks(&mut self) {
         let shown: BTreeSet<_> = self.model.dialogs.iter().filter_map(progress_of).collect();
         let ended = self.model.tasks.all.iter().filter(|(_, task)| task.ours && task.end.is_some());
-        let last = ended.filter(|(_, task)| !task.log.is_empty()).max_by_key(|(_, task)| task.since);
+        let last = ended.filter(|(_, task)| !task.log.is_empty()).max_by_key(|(_, task)| task.number);
         let last = last.map(|(request, _)| *request);
         self.model.tasks.all.retain(|request, task| {
             task.end.is_none() || task.asked.is_some() || shown.contains(request) || last == Some(*request)
@@ -276,6 +283,7 @@ fn new_task(kind: &str, sandbox: Option<String>, since: Timestamp) -> Task {
         sandbox,
         ours: false,
         since,
+        number: 0,
         step: Clean::default(),
         progress: None,
         log: VecDeque::new(),

@@ -69,6 +69,21 @@ fn a_shell_command_is_stopped_too_the_newest_first() {
     assert!(screen.model.chat().unwrap().shells.is_empty());
 }
 
+#[test]
+fn of_two_turns_the_one_that_was_heard_of_last_is_stopped_whatever_their_ids() {
+    let mut screen = Screen::running();
+    let mut tell = |n: u128, state| {
+        let (request_id, sandbox) = (RequestId(Uuid::from_u128(n)), Some("heron-1".into()));
+        screen.stored(EventBody::Command { request_id, command: "chat".into(), state, sandbox });
+        screen.model.turn().map(|turn| turn.0.as_u128())
+    };
+    assert_eq!(tell(2, CommandState::Running), Some(2));
+    assert_eq!(tell(1, CommandState::Running), Some(1));
+    assert_eq!(tell(3, CommandState::Running), Some(3));
+    assert_eq!(tell(3, CommandState::Done), Some(1), "the others go on");
+    assert_eq!(tell(1, CommandState::Done), Some(2));
+}
+
 #[rstest::rstest]
 fn what_runs_when_the_screen_opens_is_known_whatever_is_answered_first(#[values(true, false)] sandboxes_first: bool) {
     let mut screen = Screen::new();
