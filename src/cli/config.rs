@@ -1,4 +1,4 @@
-//! `sandbank config …`: nothing but the file and the environment is looked at.
+//! `sandbank config …`: nothing but the user's files and the environment is looked at.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::{
     args::{ConfigCommand, Global},
     context::{Context, named_config},
     failure::Failure,
-    out,
+    out, screen,
 };
 use crate::{api::ApiError, config};
 
@@ -18,7 +18,8 @@ pub(super) fn run(global: &Global, command: &ConfigCommand) -> Result<(), Failur
         ConfigCommand::Path if global.json => Ok(out::json(&json!({ "path": shown, "exists": exists }))?),
         ConfigCommand::Path => Ok(out::line(shown)?),
         ConfigCommand::Check => {
-            Context::new(global)?;
+            // What keeps the screen from opening is broken too.
+            screen::own_looks(&Context::new(global)?)?;
             if global.json {
                 return Ok(out::json(&json!({ "ok": true, "path": shown, "exists": exists }))?);
             }

@@ -17,18 +17,8 @@ use crate::{
 /// Opens it.
 pub(super) fn run(global: &Global) -> Result<(), Failure> {
     let context = Context::new(global)?;
-    let keymap = own_file(&context, "keymap.toml")?;
-    let of = keymap.as_ref().map(|(path, text)| (path.as_path(), text.as_str()));
-    let keymap = Keymap::load(of).map_err(|e| ApiError::not_configured(e.to_string()))?;
     let settings = &context.config.screen;
-    let background = match settings.background {
-        Configured::Auto => None,
-        Configured::Dark => Some(Background::Dark),
-        Configured::Light => Some(Background::Light),
-    };
-    let colors = if set("NO_COLOR") { Colors::None } else { Colors::Ansi };
-    let themes = Themes::new(own_file(&context, "theme.toml")?, background, colors)
-        .map_err(|e| ApiError::not_configured(e.to_string()))?;
+    let (keymap, themes) = own_looks(&context)?;
     let options = Options {
         scope: context.scope(),
         keymap,
@@ -57,6 +47,25 @@ pub(super) fn run(global: &Global) -> Result<(), Failure> {
     // A call may still wait for the server; it ends with the process.
     runtime.shutdown_background();
     ended
+}
+
+/// Keys and looks: ours, with the user's files over them.
+///
+/// # Errors
+/// One of the files is broken: where, and what is allowed.
+pub(super) fn own_looks(context: &Context) -> Result<(Keymap, Themes), ApiError> {
+    let keymap = own_file(context, "keymap.toml")?;
+    let of = keymap.as_ref().map(|(path, text)| (path.as_path(), text.as_str()));
+    let keymap = Keymap::load(of).map_err(|e| ApiError::not_configured(e.to_string()))?;
+    let background = match context.config.screen.background {
+        Configured::Auto => None,
+        Configured::Dark => Some(Background::Dark),
+        Configured::Light => Some(Background::Light),
+    };
+    let colors = if set("NO_COLOR") { Colors::None } else { Colors::Ansi };
+    let themes = Themes::new(own_file(context, "theme.toml")?, background, colors)
+        .map_err(|e| ApiError::not_configured(e.to_string()))?;
+    Ok((keymap, themes))
 }
 
 /// Where there is no screen there are the commands.

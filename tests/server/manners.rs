@@ -93,6 +93,11 @@ fn what_is_wrong_with_the_configuration_is_told_by_line_and_key() {
     assert_eq!((&check["ok"], &check["path"]), (&true.into(), &file.to_str().unwrap().into()));
     assert!(!place.ok(&["config", "show"]).contains("hunter2"));
     assert_eq!(place.ok(&["config", "path"]).trim(), file.to_str().unwrap());
+
+    fs::write(file.with_file_name("keymap.toml"), "[global]\nquit = [\"no such key\"]\n").unwrap();
+    let out = place.run(&["config", "check"]);
+    let said = text(&out.stderr);
+    assert!(out.status.code() == Some(3) && said.contains("keymap.toml:2"), "the screen would not open: {said}");
 }
 
 #[test]

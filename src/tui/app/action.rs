@@ -141,7 +141,7 @@ actions! {
     Undo "undo" "undo" "Undo the last change";
     Redo "redo" "redo" "Do it again";
     // Dialogs.
-    NextField "next_field" "next field" "Go to the next field";
+    NextField "next_field" "next" "Go to the next field";
     PreviousField "previous_field" "previous field" "Go to the field before";
     Accept "accept" "accept" "Take what is shown";
     Yes "yes" "yes" "Yes";

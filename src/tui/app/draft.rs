@@ -76,7 +76,8 @@ pub fn wrap(line: &str, width: u16) -> Vec<Range<usize>> {
     rows
 }
 
-fn columns(text: &str) -> u16 {
+/// Columns that a text takes.
+pub fn columns(text: &str) -> u16 {
     u16::try_from(text.graphemes(true).map(|cluster| shown(cluster).width()).sum::<usize>()).unwrap_or(u16::MAX)
 }
 

@@ -130,21 +130,23 @@ pub fn dialog(model: &Model, dialog: &Dialog) -> Rect {
     let Size { columns, rows } = model.size;
     // A few columns of a pane on both sides say nothing: then the dialog has them too.
     let width = if columns < DIALOG + 8 { columns } else { DIALOG };
+    // Inside the frame and its margin.
+    let text = width.saturating_sub(4);
     let inner = match dialog {
         // Three fields of a row, the commands, what is wrong.
         Dialog::Create(form) => 3 + COMMANDS + form.problems.len(),
         // The detail, a blank, the choices.
         Dialog::Question(question) => {
-            let detail: usize = question.detail.lines().map(|line| draft::wrap(line, width - 4).len()).sum();
+            let detail: usize = question.detail.lines().map(|line| draft::wrap(line, text).len()).sum();
             detail + 1 + question.choices.len()
         }
         Dialog::Palette(palette) => 2 + palette.found.len(),
         // In two sizes, so that it doesn't grow with each line.
-        Dialog::Progress { .. } if reader::len(model, dialog) <= SHORT_LOG => 3 + SHORT_LOG,
+        Dialog::Progress { .. } if reader::len(model, dialog, text) <= SHORT_LOG => 3 + SHORT_LOG,
         Dialog::Progress { .. } => usize::from(rows),
         Dialog::Restore(_) | Dialog::Help(_) | Dialog::Toasts(_) => {
             let (above, below) = around(dialog);
-            usize::from(above + below) + reader::len(model, dialog).max(1)
+            usize::from(above + below) + reader::len(model, dialog, text).max(1)
         }
     };
     let height = u16::try_from(inner).unwrap_or(u16::MAX).saturating_add(2).min(rows.saturating_sub(2));

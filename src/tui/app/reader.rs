@@ -2,45 +2,80 @@
 
 use super::{
     action::{Action, Context},
-    model::{Dialog, Focus, Model, Remote, Toast},
+    draft,
+    model::{Dialog, Focus, Model, Remote, Task, Toast},
 };
 use crate::{
     api::command::{Changes, PathSize},
-    core::{Clean, figures, item::Level, text::sanitize_line},
+    core::{
+        Clean, figures,
+        item::Level,
+        text::{sanitize, sanitize_line},
+    },
     tui::text::{Line, Role, Span},
 };
 
 /// Columns of the keys in help: `pagedown, ctrl-f` and a blank more.
 const KEYS: usize = 17;
 
-/// How many rows a dialog's text has; what its reader's `top` is bound by.
-pub fn len(model: &Model, dialog: &Dialog) -> usize {
+/// How many rows a dialog's text has in so many columns; what its reader's `top` is bound by.
+pub fn len(model: &Model, dialog: &Dialog, columns: u16) -> usize {
     match dialog {
         Dialog::Restore(preview) => match &preview.changes {
             Remote::Ready { data, .. } => data.deleted.len() + data.changed.len() + data.added.len(),
             _ => 0,
         },
-        Dialog::Progress { request, .. } => model.tasks.all.get(request).map_or(0, |task| task.log.len()),
-        Dialog::Help(reader) => help(model, &reader.filter).len(),
-        Dialog::Toasts(_) => messages(model).len(),
+        Dialog::Progress { request, .. } => {
+            model.tasks.all.get(request).map_or(0, |task| task.log.len() + why(task, columns).len())
+        }
+        Dialog::Help(reader) => help(model, &reader.filter, columns).len(),
+        Dialog::Toasts(_) => messages(model, columns).len(),
         Dialog::Create(_) | Dialog::Question(_) | Dialog::Palette(_) => 0,
     }
 }
 
 /// The rows from one on, as many as are seen.
-pub fn rows(model: &Model, dialog: &Dialog, from: usize, height: usize) -> Vec<Line> {
+pub fn rows(model: &Model, dialog: &Dialog, columns: u16, from: usize, height: usize) -> Vec<Line> {
     match dialog {
         Dialog::Restore(preview) => match &preview.changes {
             Remote::Ready { data, .. } => changes(data).skip(from).take(height).map(change).collect(),
             _ => Vec::new(),
         },
         Dialog::Progress { request, .. } => {
-            let log = model.tasks.all.get(request).into_iter().flat_map(|task| &task.log);
-            log.skip(from).take(height).map(|line| line_of(vec![Span::new(line, Role::Output)])).collect()
+            let Some(task) = model.tasks.all.get(request) else { return Vec::new() };
+            let log = task.log.iter().map(|line| line_of(vec![Span::new(line, Role::Output)]));
+            log.chain(why(task, columns)).skip(from).take(height).collect()
         }
-        Dialog::Help(reader) => help(model, &reader.filter).into_iter().skip(from).take(height).collect(),
-        Dialog::Toasts(_) => messages(model).into_iter().skip(from).take(height).collect(),
+        Dialog::Help(reader) => help(model, &reader.filter, columns).into_iter().skip(from).take(height).collect(),
+        Dialog::Toasts(_) => messages(model, columns).into_iter().skip(from).take(height).collect(),
         Dialog::Create(_) | Dialog::Question(_) | Dialog::Palette(_) => Vec::new(),
+    }
+}
+
+/// Why a command failed and what to do then, below its log.
+fn why(task: &Task, columns: u16) -> Vec<Line> {
+    let Some(Err(error)) = &task.end else { return Vec::new() };
+    let mut lines = if task.log.is_empty() { Vec::new() } else { vec![Line::default()] };
+    for (text, role) in [(&error.message, Role::Error), (&error.hint, Role::Text)] {
+        if !text.is_empty() {
+            folded(Vec::new(), &sanitize(text), role, columns, &mut lines);
+        }
+    }
+    lines
+}
+
+/// A text behind some columns of its own, in as many rows as it needs: what one has to know is never cut.
+fn folded(before: Vec<Span>, text: &Clean, role: Role, columns: u16, lines: &mut Vec<Line>) {
+    let taken = before.iter().map(|span| draft::columns(span.text())).sum::<u16>();
+    let room = columns.saturating_sub(taken);
+    let margin = sanitize_line(&" ".repeat(taken.into()));
+    let mut before = Some(before);
+    for line in text.as_str().lines() {
+        for row in draft::wrap(line, room) {
+            let mut spans = before.take().unwrap_or_else(|| vec![Span::new(&margin, Role::Dim)]);
+            spans.push(Span::new(&sanitize_line(line[row].trim_end()), role));
+            lines.push(line_of(spans));
+        }
     }
 }
 
@@ -67,7 +102,7 @@ fn change((mark, path): (char, &PathSize)) -> Line {
 }
 
 /// All keys: of the pane below first, then what holds everywhere, then the others.
-fn help(model: &Model, filter: &str) -> Vec<Line> {
+fn help(model: &Model, filter: &str, columns: u16) -> Vec<Line> {
     let here = pane(model.focus);
     let order = [here, Context::Global].into_iter();
     let others = Context::ALL.iter().copied().filter(|context| ![here, Context::Global].contains(context));
@@ -89,7 +124,13 @@ fn help(model: &Model, filter: &str) -> Vec<Line> {
         lines.push(line_of(vec![Span::ours(title(context), Role::Speaker)]));
         for (action, keys) in rows {
             let keys = sanitize_line(&format!("{:<KEYS$} ", keys.join(", ")));
-            lines.push(line_of(vec![Span::new(&keys, Role::Strong), Span::ours(action.help(), Role::Text)]));
+            folded(
+                vec![Span::new(&keys, Role::Strong)],
+                &sanitize_line(action.help()),
+                Role::Text,
+                columns,
+                &mut lines,
+            );
         }
     }
     lines
@@ -131,27 +172,21 @@ fn title(context: Context) -> &'static str {
 }
 
 /// Messages, the newest first, each with what it advises.
-fn messages(model: &Model) -> Vec<Line> {
-    model.toasts.history.iter().rev().flat_map(|toast| message(model, toast)).collect()
+fn messages(model: &Model, columns: u16) -> Vec<Line> {
+    model.toasts.history.iter().rev().flat_map(|toast| message(model, toast, columns)).collect()
 }
 
-fn message(model: &Model, toast: &Toast) -> Vec<Line> {
+fn message(model: &Model, toast: &Toast, columns: u16) -> Vec<Line> {
     let role = match toast.level {
         Level::Info => Role::Text,
         Level::Warning => Role::Warning,
         Level::Error => Role::Error,
     };
     let at = model.place.zone.to_datetime(toast.at).strftime("%H:%M  ").to_string();
-    let mut lines =
-        vec![line_of(vec![Span::new(&sanitize_line(&at), Role::Dim), Span::new(&one_line(&toast.text), role)])];
-    if !toast.hint.as_str().is_empty() {
-        lines.push(line_of(vec![Span::ours("       ", Role::Dim), Span::new(&one_line(&toast.hint), Role::Dim)]));
-    }
+    let mut lines = Vec::new();
+    folded(vec![Span::new(&sanitize_line(&at), Role::Dim)], &toast.text, role, columns, &mut lines);
+    folded(vec![Span::ours("       ", Role::Dim)], &toast.hint, Role::Dim, columns, &mut lines);
     lines
-}
-
-fn one_line(text: &Clean) -> Clean {
-    sanitize_line(text.as_str())
 }
 
 fn line_of(spans: Vec<Span>) -> Line {

@@ -71,19 +71,40 @@ fn tabs(paint: &Paint<'_>, running: usize) -> Vec<Piece<'static>> {
     tabs
 }
 
-/// What runs and what the day has cost; tabs say the first themselves.
+/// What is being done unseen, what runs, and what the day has cost; tabs say the second themselves.
 fn figures(paint: &Paint<'_>, running: usize) -> Vec<Piece<'static>> {
-    let mut pieces = Vec::new();
     let wide = paint.model.size.columns >= layout::WIDE;
-    if wide && running > 0 {
-        pieces.push(Piece::ours(format!("{running} running"), paint.part(Part::Running)));
-    }
-    if let Some(spent) = paint.model.spent_today {
+    let today = if wide { " today" } else { "" };
+    let figures = [
+        unseen(paint).map(|doing| Piece::ours(doing, paint.part(Part::Pending))),
+        (wide && running > 0).then(|| Piece::ours(format!("{running} running"), paint.part(Part::Running))),
+        (paint.model.spent_today)
+            .map(|spent| Piece::ours(format!("{}{today}", words::cents(spent)), paint.part(Part::Dim))),
+    ];
+    let mut pieces = Vec::new();
+    for figure in figures.into_iter().flatten() {
         if !pieces.is_empty() {
             pieces.push(Piece::ours(format!(" {} ", paint.marks.dot), paint.part(Part::Dim)));
         }
-        let today = if wide { " today" } else { "" };
-        pieces.push(Piece::ours(format!("{}{today}", words::cents(spent)), paint.part(Part::Dim)));
+        pieces.push(figure);
     }
     pieces
+}
+
+/// Commands of this screen that no dialog and no transcript shows: the newest, and how many more.
+fn unseen(paint: &Paint<'_>) -> Option<String> {
+    if !paint.model.dialogs.is_empty() {
+        return None;
+    }
+    let tasks = paint.model.tasks.all.values();
+    let doing: Vec<_> = tasks.filter(|task| task.ours && task.end.is_none() && !task.converses()).collect();
+    let newest = doing.iter().max_by_key(|task| task.number)?;
+    let word = match newest.kind.as_str() {
+        "sandbox_create" => "creating",
+        "sandbox_terminate" => "terminating",
+        "version_save" => "saving",
+        "version_restore" => "restoring",
+        _ => "working",
+    };
+    Some(if doing.len() > 1 { format!("{word} and {} more", doing.len() - 1) } else { word.to_owned() })
 }

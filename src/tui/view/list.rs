@@ -29,6 +29,8 @@ pub(super) struct List<'a, T: Row> {
     pub context: Context,
     pub title: &'static str,
     pub focused: bool,
+    /// Of the selected one, what its row has no room for.
+    pub about: String,
     /// What is said when there are none, and what to do then.
     pub empty: (&'static str, String),
 }
@@ -88,6 +90,7 @@ impl<T: Row> List<'_, T> {
         let count = match &self.listing.remote {
             Remote::NotAsked | Remote::Loading { .. } | Remote::Failed { last: None, .. } => String::new(),
             _ if self.listing.filter.is_some() => format!("{shown} of {all}"),
+            _ if !self.about.is_empty() => format!("{shown} {} {}", paint.marks.dot, self.about),
             _ => shown.to_string(),
         };
         let mut right = vec![Piece::ours(count, dim)];

@@ -10,6 +10,7 @@ use super::{
     words,
 };
 use crate::{
+    api::ErrorCode,
     core::text::sanitize_line,
     tui::{
         app::{
@@ -41,7 +42,7 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect, dialog: &Dialog) {
         Dialog::Progress { request, reader } => {
             let task = model.tasks.all.get(request);
             paint.frame(area, task.map_or("Done", |task| doing(&task.kind)));
-            draw_progress(paint, inside, task);
+            draw_progress(paint, inside, task, model.can_stop(*request));
             reader
         }
         Dialog::Help(reader) => {
@@ -65,10 +66,10 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect, dialog: &Dialog) {
 /// The visible rows; on the frame how much there is above and below.
 fn draw_rows(paint: &mut Paint<'_>, frame: Rect, dialog: &Dialog, shown: &Reader) {
     let rows = layout::reader_rows(paint.model, dialog);
-    let (len, height) = (reader::len(paint.model, dialog), usize::from(rows.height));
+    let (len, height) = (reader::len(paint.model, dialog, rows.width), usize::from(rows.height));
     let last = len.saturating_sub(height);
     let top = if shown.follow { last } else { shown.top.min(last) };
-    for (line, y) in reader::rows(paint.model, dialog, top, height).iter().zip(rows.y..) {
+    for (line, y) in reader::rows(paint.model, dialog, rows.width, top, height).iter().zip(rows.y..) {
         paint.line(Rect { y, height: 1, ..rows }, line);
     }
     if len > height {
@@ -165,7 +166,7 @@ fn draw_filter(paint: &mut Paint<'_>, area: Rect, reader: &Reader) {
 }
 
 /// What it does, for how long, how much of it is done.
-fn draw_progress(paint: &mut Paint<'_>, area: Rect, task: Option<&Task>) {
+fn draw_progress(paint: &mut Paint<'_>, area: Rect, task: Option<&Task>, can_stop: bool) {
     let dim = paint.part(Part::Dim);
     let first = Rect { height: 1, ..area };
     let Some(task) = task else {
@@ -180,17 +181,22 @@ fn draw_progress(paint: &mut Paint<'_>, area: Rect, task: Option<&Task>) {
             let second = Rect { y: area.y + 1, ..first };
             let (done, text) = share(task.progress);
             let used = if let Some(done) = done { bar(paint, second, done) } else { 0 };
-            let stop = [Piece::ours(format!("{stop} "), paint.part(Part::HintKey)), Piece::ours("stops it", dim)];
+            let stop = match can_stop {
+                true => vec![Piece::ours(format!("{stop} "), paint.part(Part::HintKey)), Piece::ours("stops it", dim)],
+                false => vec![Piece::ours("stopping", paint.part(Part::Warning))],
+            };
             let second = Rect { x: second.x + used, width: second.width - used, ..second };
             paint.row(second, &[Piece::ours(text, dim)], &stop);
         }
         Some(Ok(())) => {
             paint.row(first, &[Piece::ours("done", paint.part(Part::Success))], &[]);
         }
-        Some(Err(error)) => {
-            let message = sanitize_line(&error.message);
-            paint.row(first, &[Piece::of(&message, paint.part(Part::Error))], &[]);
-            paint.row(Rect { y: area.y + 1, ..first }, &[Piece::of(&sanitize_line(&error.hint), dim)], &[]);
+        // Why stands whole at the end of the log.
+        Some(Err(error)) if error.code == ErrorCode::Interrupted => {
+            paint.row(first, &[Piece::ours("stopped", paint.part(Part::Warning))], &[]);
+        }
+        Some(Err(_)) => {
+            paint.row(first, &[Piece::ours("failed", paint.part(Part::Error))], &[]);
         }
     }
 }

@@ -45,6 +45,7 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
         context: Context::Sandboxes,
         title: "Sandboxes",
         focused: model.focus == Focus::Sandboxes,
+        about: String::new(),
         empty,
     };
     list.draw(paint, area, row);

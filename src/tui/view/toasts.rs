@@ -7,9 +7,10 @@ use super::{
     paint::{Paint, columns, wrap},
 };
 use crate::{
-    core::item::Level,
+    core::{Clean, item::Level},
     tui::{
         app::{
+            Action,
             layout::{self, Areas},
             model::{Toast, toast::MAX_SHOWN},
         },
@@ -20,8 +21,8 @@ use crate::{
 /// Columns of a message: two rows of it say what a sentence needs.
 const WIDTH: u16 = 52;
 
-/// Rows of a message's text, and of its hint; the history has the rest.
-const ROWS: usize = 3;
+/// Rows of a message's text, and of its hint: more would hide what is read. The history has all.
+const ROWS: usize = 4;
 
 /// Bar, blank, mark, blank before the text, and a blank behind it.
 const AROUND: u16 = 5;
@@ -31,8 +32,10 @@ pub(super) fn draw(paint: &mut Paint<'_>, areas: &Areas) {
     let Some(pane) = [areas.transcript, lists[0], lists[1]].into_iter().find(|pane| pane.height > 0) else { return };
     let room = WIDTH.min(pane.width).saturating_sub(AROUND);
     let toasts = &paint.model.toasts.shown;
+    let rest = paint.key(paint.model.context(), Action::Toasts).map(|key| format!("{key} shows the rest"));
+    let rest = rest.as_deref().unwrap_or("more is in the messages");
     let shown: Vec<_> =
-        toasts[toasts.len().saturating_sub(MAX_SHOWN)..].iter().map(|toast| (toast, rows(toast, room))).collect();
+        toasts[toasts.len().saturating_sub(MAX_SHOWN)..].iter().map(|toast| (toast, rows(toast, room, rest))).collect();
     // One column for all of them: the eye goes down it.
     let wide = shown.iter().flat_map(|(_, rows)| rows).map(|(row, _)| columns(row)).max().unwrap_or(0).min(room);
     let (x, mut y) = (pane.right() - wide - AROUND, pane.y);
@@ -43,10 +46,18 @@ pub(super) fn draw(paint: &mut Paint<'_>, areas: &Areas) {
     }
 }
 
-/// A message in rows, and what it advises.
-fn rows(toast: &Toast, room: u16) -> Vec<(&str, Part)> {
-    let text = wrap(toast.text.as_str(), room).take(ROWS).map(|row| (row, level(toast).1));
-    text.chain(wrap(toast.hint.as_str(), room).take(ROWS).map(|row| (row, Part::Dim))).collect()
+/// A message in rows, and what it advises; the last of them says where the rest is, if there is one.
+fn rows<'a>(toast: &'a Toast, room: u16, rest: &'a str) -> Vec<(&'a str, Part)> {
+    let parts = [(&toast.text, level(toast).1), (&toast.hint, Part::Dim)];
+    let rows = |text: &'a Clean| wrap(text.as_str(), room);
+    let mut shown = Vec::new();
+    for (text, part) in parts {
+        shown.extend(rows(text).take(ROWS).map(|row| (row, part)));
+    }
+    if parts.iter().any(|(text, _)| rows(text).nth(ROWS).is_some()) {
+        shown.push((rest, Part::Hint));
+    }
+    shown
 }
 
 fn level(toast: &Toast) -> (fn(&Marks) -> &'static str, Part) {

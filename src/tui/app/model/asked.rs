@@ -15,6 +15,8 @@ pub(in crate::tui::app) enum Asked {
     Spent,
     /// A part of this sandbox's conversation.
     Items(SandboxId),
+    /// What the server knows of this sandbox's conversation: its model and what it has cost.
+    Info(SandboxId),
     /// A search in this sandbox's conversation.
     Search(SandboxId),
     /// Whether this command has begun.

@@ -53,6 +53,8 @@ pub struct Model {
     pub background: Option<Background>,
     /// Clicks and the wheel are ours.
     pub mouse: bool,
+    /// A form that was closed, or whose sandbox is not there yet: what was typed comes back with the next one.
+    pub kept_form: Option<dialog::CreateForm>,
     /// The connection to the server.
     pub link: Link,
     /// Which pane has the keys when no dialog is open.
@@ -197,6 +199,7 @@ impl Model {
             attended: true,
             background: None,
             mouse: true,
+            kept_form: None,
             link: Link::Starting,
             focus: Focus::Sandboxes,
             sandboxes: Listing::default(),
@@ -316,6 +319,12 @@ impl Model {
         let number = |request: &&RequestId| self.tasks.all.get(request).map(|task| task.number);
         let under_way = self.chat()?.under_way().filter(|request| !self.interrupted.contains(request));
         under_way.max_by_key(number).copied()
+    }
+
+    /// A command is under way and wasn't told to stop.
+    pub fn can_stop(&self, request: RequestId) -> bool {
+        let under_way = self.tasks.all.get(&request).is_some_and(|task| task.end.is_none());
+        under_way && !self.interrupted.contains(&request)
     }
 
     /// A name for the next order, which will be answered.

@@ -1,6 +1,6 @@
 //! What the footer shows and the palette begins with.
 
-use super::Model;
+use super::{Dialog, Model};
 use crate::tui::app::action::{Action, Context};
 
 impl Model {
@@ -10,7 +10,11 @@ impl Model {
         let restorable = sandbox && self.version().is_some();
         let turn = self.turn().is_some();
         let stops = self.stoppable().is_some();
-        let doing = self.tasks.all.values().any(|task| !task.converses());
+        let doing = self.tasks.all.values().any(|task| {
+            // What went well is told; what failed may be read again.
+            !task.converses() && task.end.as_ref().is_none_or(Result::is_err)
+        });
+        let restores = matches!(self.dialogs.last(), Some(Dialog::Restore(_)));
         let searching = self.chat().is_some_and(|chat| chat.transcript.search.is_some());
         let wanted: &[(Action, bool)] = match self.context() {
             Context::Sandboxes => &[
@@ -54,7 +58,8 @@ impl Model {
                 (Action::Interrupt, stops),
                 (Action::Send, sandbox && !turn),
                 (Action::CreateSandbox, !sandbox),
-                (Action::Back, true),
+                // Esc interrupts then, as the line above the prompt says.
+                (Action::Back, !stops),
                 (Action::Palette, true),
                 (Action::Help, true),
                 (Action::NewLine, sandbox),
@@ -67,9 +72,14 @@ impl Model {
             Context::Question => {
                 &[(Action::Accept, true), (Action::Up, true), (Action::Down, true), (Action::Back, true)]
             }
-            Context::Reader => {
-                &[(Action::Back, true), (Action::Down, true), (Action::Up, true), (Action::PageDown, true)]
-            }
+            Context::Reader => &[
+                (Action::NextField, restores),
+                (Action::Accept, restores),
+                (Action::Back, true),
+                (Action::Down, true),
+                (Action::Up, true),
+                (Action::PageDown, true),
+            ],
             Context::Finder => {
                 &[(Action::Accept, true), (Action::Back, true), (Action::Down, true), (Action::Up, true)]
             }

@@ -1,6 +1,6 @@
 //! From an action to what it does, by what has the keys.
 
-use super::Step;
+use super::{Step, tasks::progress_of};
 use crate::{
     core::item::Level,
     tui::app::{
@@ -109,8 +109,13 @@ impl Step<'_> {
         }
     }
 
-    /// Ctrl-C: closes what is open; stops what is under way; clears the draft; quits at the second press.
+    /// Ctrl-C: stops what the top dialog shows, or closes it; stops what is under way; clears the draft; quits at the
+    /// second press.
     fn interrupt(&mut self, armed: Option<ArmedFor>) {
+        let shown = self.model.dialogs.last().and_then(progress_of);
+        if let Some(request) = shown.filter(|request| self.model.can_stop(*request)) {
+            return self.stop(request);
+        }
         if self.close_top() {
             return;
         }

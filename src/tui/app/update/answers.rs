@@ -21,6 +21,14 @@ impl Step<'_> {
             (Asked::Commands, Outcome::Commands(Ok(commands))) => self.take_commands(commands),
             (Asked::Spent, Outcome::Spent(Ok(spent))) => self.model.spent_today = Some(spent),
             (Asked::Items(sandbox), Outcome::Items(page)) => self.take_page(id, &sandbox, page),
+            (Asked::Info(sandbox), Outcome::Items(Ok(page))) => {
+                if let Some(chat) = self.model.chats.get_mut(&sandbox)
+                    && chat.info.as_ref().map(|info| info.conversation)
+                        == page.conversation.as_ref().map(|info| info.conversation)
+                {
+                    chat.info = page.conversation;
+                }
+            }
             (Asked::Search(sandbox), Outcome::Found(found)) => self.take_found(id, &sandbox, found),
             (Asked::Submit(request) | Asked::Result(request), Outcome::Command(answer)) => {
                 self.take_command(request, answer);

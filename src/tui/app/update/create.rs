@@ -78,12 +78,14 @@ impl CreateForm {
 }
 
 impl Step<'_> {
+    /// An empty form, or the one that was closed or came to nothing.
     pub(super) fn open_create(&mut self, name: &str) {
-        let name = TextArea::new(vec![name.to_owned()]);
-        self.open(Dialog::Create(CreateForm { name, ..CreateForm::default() }));
-        if let Some(form) = self.form() {
-            form.name.move_cursor(tui_textarea::CursorMove::End);
+        let mut form = self.model.kept_form.take().unwrap_or_default();
+        if !name.is_empty() {
+            form.name = TextArea::new(vec![name.to_owned()]);
         }
+        form.name.move_cursor(tui_textarea::CursorMove::End);
+        self.open(Dialog::Create(form));
     }
 
     fn form(&mut self) -> Option<&mut CreateForm> {
@@ -134,6 +136,7 @@ impl Step<'_> {
             let said = "There is no connection to the server yet; the form is kept";
             return self.say(crate::core::item::Level::Warning, said, "");
         }
+        self.model.kept_form = Some(form.clone());
         self.model.dialogs.pop();
         let request = self.submit(command, None);
         self.open_progress(request);

@@ -74,10 +74,14 @@ impl Step<'_> {
             reader.filter.clear();
             return true;
         }
-        let closed = self.model.dialogs.pop().is_some();
+        let closed = self.model.dialogs.pop();
         self.forget_previews();
         self.forget_tasks();
-        closed
+        let some = closed.is_some();
+        if let Some(Dialog::Create(form)) = closed {
+            self.model.kept_form = Some(form);
+        }
+        some
     }
 
     /// A preview that nobody looks at any more needs no answer.
@@ -159,8 +163,8 @@ impl Step<'_> {
 
     pub(super) fn scroll_reader(&mut self, rows: isize) {
         let Some(dialog) = self.model.dialogs.last() else { return };
-        let height = usize::from(layout::reader_rows(self.model, dialog).height);
-        let last = reader::len(self.model, dialog).saturating_sub(height);
+        let rows_seen = layout::reader_rows(self.model, dialog);
+        let last = reader::len(self.model, dialog, rows_seen.width).saturating_sub(usize::from(rows_seen.height));
         let Some(reader) = self.reader() else { return };
         let top = if reader.follow { last } else { reader.top };
         reader.top = top.saturating_add_signed(rows).min(last);

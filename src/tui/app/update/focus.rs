@@ -42,7 +42,7 @@ impl Step<'_> {
         self.model.armed = Some(Armed { what, until });
     }
 
-    /// Tells a turn or a shell command to stop.
+    /// Tells a command to stop.
     pub(super) fn stop(&mut self, request: RequestId) {
         self.model.interrupted.insert(request);
         let id = self.model.ask(Asked::Interrupt(request));

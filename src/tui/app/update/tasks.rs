@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Step;
 use crate::{
     api::{
-        ApiError, Command, CommandAnswer, CommandRequest, CommandState, CommandSummary, ErrorCode,
+        ApiError, Command, CommandAnswer, CommandRequest, CommandState, CommandSummary, ErrorCode, Window,
         command::{Changes, Saved, Terminated},
         event::Progress,
     },
@@ -182,10 +182,23 @@ impl Step<'_> {
         }
         if kind == "chat" {
             self.ask_spent();
+            if let Some(sandbox) = sandbox.as_deref().and_then(|named| self.resolve(named)) {
+                self.ask_info(sandbox);
+            }
         }
         self.forget_tasks();
         // A turn of another client may be under way there.
         self.assign();
+    }
+
+    /// A turn has ended: what the title says of the conversation is told anew. Its items came by themselves, so that
+    /// nothing lies behind the last of them.
+    fn ask_info(&mut self, sandbox: SandboxId) {
+        if self.model.chats.get(&sandbox).is_some_and(|chat| chat.info.is_some()) {
+            self.forget(&Asked::Info(sandbox.clone()));
+            let id = self.model.ask(Asked::Info(sandbox.clone()));
+            self.order(Effect::LoadItems { id, sandbox, window: Window::After(u64::MAX) });
+        }
     }
 
     /// Puts what was typed into the prompt again, unless something else stands there.
@@ -208,12 +221,14 @@ impl Step<'_> {
                 let Ok(sandbox) = serde_json::from_value::<SandboxInfo>(result) else { return };
                 let (id, name) = (sandbox.sandbox_id.clone(), sandbox.name.clone());
                 self.upsert(sandbox);
+                self.model.kept_form = None;
+                let waited = self.model.dialogs.last().and_then(progress_of) == Some(request);
                 self.close_progress(request);
-                // Somebody who writes elsewhere isn't taken away from it.
-                let writes = self.model.focus == Focus::Prompt && !self.model.prompt().is_empty();
-                let busy = writes && self.model.sandbox().is_some();
-                if !busy && self.model.dialogs.is_empty() {
+                // Who has waited for it wants to talk to it. Who has gone on isn't taken away from what is read or
+                // written, unless there is nothing else.
+                if (waited && self.model.dialogs.is_empty()) || self.model.sandbox().is_none() {
                     self.select(&id);
+                    self.focus(Focus::Prompt);
                 }
                 self.say(Level::Info, &format!("{name} runs"), "");
             }

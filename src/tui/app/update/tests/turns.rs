@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    api::{CommandSummary, OpenBlock, PlacedItem},
-    core::{ConversationId, Item},
+    api::{CommandSummary, ConversationInfo, ConversationPage, OpenBlock, PlacedItem},
+    core::{ConversationId, Item, Usage},
     tui::app::model::{ArmedFor, Focus},
 };
 
@@ -199,4 +199,31 @@ fn a_command_whose_fate_is_unknown_is_asked_for_after_the_connection_is_back() {
     });
     screen.done(asked.unwrap(), Outcome::Command(Err(ApiError::not_found("no such command"))));
     assert_eq!(screen.model.prompt().seen(), "go");
+}
+
+#[test]
+fn what_the_title_says_of_a_conversation_is_as_new_as_its_last_turn() {
+    let mut screen = Screen::running();
+    let of = |tokens| ConversationInfo {
+        conversation: ConversationId(Uuid::from_u128(7)),
+        title: "go".into(),
+        model: Some("a model".into()),
+        usage: Usage { input_tokens: tokens, ..Usage::default() },
+    };
+    let page = |tokens| {
+        let (items, conversation) = (Vec::new(), Some(of(tokens)));
+        Outcome::Items(Ok(ConversationPage { conversation, items, more_before: false, more_after: false }))
+    };
+    let loads = |effects: &[Effect]| {
+        let load = |effect: &Effect| if let Effect::LoadItems { id, .. } = effect { Some(*id) } else { None };
+        effects.iter().find_map(load)
+    };
+    let asked = screen.model.chat().unwrap().transcript.loading.unwrap();
+    screen.done(asked, page(1));
+    screen.write("go");
+    let effects = screen.press("enter");
+    let turn = screen.accept(&effects);
+    let effects = screen.finish(turn, serde_json::Value::Null, None);
+    screen.done(loads(&effects).expect("it is asked for"), page(80_000));
+    assert_eq!(screen.model.chat().unwrap().info, Some(of(80_000)));
 }

@@ -3,7 +3,10 @@
 use super::*;
 use crate::{
     api::{Command, event::Progress},
-    tui::app::model::{Dialog, dialog::Field},
+    tui::app::{
+        model::{Dialog, Focus, dialog::Field},
+        reader,
+    },
 };
 
 fn create(effects: &[Effect]) -> (Option<String>, crate::core::SandboxConfig) {
@@ -122,4 +125,72 @@ fn errors_stay_until_a_key_and_others_go_by_themselves() {
     screen.press("esc");
     assert_eq!(screen.said(), Vec::<&str>::new());
     assert_eq!(screen.model.toasts.history.len(), 1);
+}
+
+#[test]
+fn ctrl_c_stops_what_the_dialog_shows_and_then_closes_it() {
+    let mut screen = Screen::running();
+    let effects = screen.press("ctrl-x s");
+    let save = screen.accept(&effects);
+    let effects = screen.press("ctrl-c");
+    assert!(matches!(effects.as_slice(), [Effect::Interrupt { request, .. }] if *request == save), "{effects:?}");
+    assert!(matches!(screen.model.dialogs.as_slice(), [Dialog::Progress { .. }]), "how it ends is seen");
+    assert_eq!(screen.press("ctrl-c"), []);
+    assert!(screen.model.dialogs.is_empty());
+}
+
+#[test]
+fn who_waits_for_a_new_sandbox_talks_to_it_next() {
+    let mut screen = Screen::running();
+    screen.press("ctrl-x 1");
+    let effects = screen.press("n enter");
+    let request = screen.accept(&effects);
+    let new = sandbox(0, SandboxStatus::Running);
+    screen.finish(request, serde_json::to_value(&new).unwrap(), None);
+    assert_eq!(
+        (screen.model.sandbox().unwrap().sandbox_id.clone(), screen.model.focus),
+        (new.sandbox_id, Focus::Prompt)
+    );
+}
+
+#[test]
+fn a_form_that_was_closed_or_came_to_nothing_comes_back() {
+    let mut screen = Screen::running();
+    let shown = |screen: &Screen| match screen.model.dialogs.last() {
+        Some(Dialog::Create(form)) => form.name.lines().join(""),
+        other => panic!("{other:?}"),
+    };
+    screen.press("ctrl-x n");
+    screen.write("mine");
+    screen.press("esc ctrl-x n");
+    assert_eq!(shown(&screen), "mine");
+    let effects = screen.press("enter");
+    let request = screen.accept(&effects);
+    screen.finish(request, serde_json::Value::Null, Some(ApiError::failed("no such image")));
+    screen.press("esc ctrl-x n");
+    assert_eq!(shown(&screen), "mine");
+    let effects = screen.press("enter");
+    let request = screen.accept(&effects);
+    screen.finish(request, serde_json::to_value(sandbox(0, SandboxStatus::Running)).unwrap(), None);
+    screen.press("ctrl-x n");
+    assert_eq!(shown(&screen), "", "its sandbox is there");
+}
+
+#[test]
+fn what_to_do_after_a_failure_is_never_cut() {
+    let mut screen = Screen::running();
+    let effects = screen.press("ctrl-x s");
+    let request = screen.accept(&effects);
+    let hint = format!("write {} into the file", "[engine.images] stand_ins = {\"alpine:3.99\" = \"host\"} ".repeat(4));
+    let error = ApiError::failed("there is no such image").hint(hint.trim_end());
+    screen.finish(request, serde_json::Value::Null, Some(error));
+    let read = |screen: &Screen| {
+        let dialog = screen.model.dialogs.last().unwrap();
+        let rows = reader::rows(&screen.model, dialog, 60, 0, 100);
+        assert!(rows.iter().all(|row| row.text().len() <= 60), "{rows:?}");
+        rows.iter().map(|row| row.text().trim().to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert!(read(&screen).contains(&hint), "{}", read(&screen));
+    screen.press("ctrl-x m");
+    assert!(read(&screen).contains(&hint), "{}", read(&screen));
 }
