@@ -175,7 +175,12 @@ impl Step<'_> {
             && ours
             && error.code != ErrorCode::Interrupted
         {
-            self.say_error(&error);
+            if self.model.dialogs.last().and_then(progress_of) == Some(request) {
+                // Its dialog says it.
+                self.remember(Level::Error, &error.message, &error.hint);
+            } else {
+                self.say_error(&error);
+            }
             if let Some(typed) = typed {
                 self.give_back(sandbox.as_deref(), &typed);
             }

@@ -16,16 +16,23 @@ use crate::{
 impl Step<'_> {
     /// Says something; text and hint may come from outside.
     pub(super) fn say(&mut self, level: Level, text: &str, hint: &str) {
-        let toast = Toast { level, text: sanitize(text), hint: sanitize_line(hint), at: self.model.now };
+        let toast = self.remember(level, text, hint);
         let toasts = &mut self.model.toasts;
         // Said again at once, it only stands longer.
         toasts.shown.retain(|shown| (shown.level, &shown.text) != (level, &toast.text));
-        toasts.shown.push(toast.clone());
+        toasts.shown.push(toast);
         let over = toasts.shown.len().saturating_sub(MAX_SHOWN);
         toasts.shown.drain(..over);
-        toasts.history.push_back(toast);
-        let over = toasts.history.len().saturating_sub(MAX_HISTORY);
-        toasts.history.drain(..over);
+    }
+
+    /// Puts among the messages what is seen elsewhere now.
+    pub(super) fn remember(&mut self, level: Level, text: &str, hint: &str) -> Toast {
+        let toast = Toast { level, text: sanitize(text), hint: sanitize_line(hint), at: self.model.now };
+        let history = &mut self.model.toasts.history;
+        history.push_back(toast.clone());
+        let over = history.len().saturating_sub(MAX_HISTORY);
+        history.drain(..over);
+        toast
     }
 
     pub(super) fn say_error(&mut self, error: &ApiError) {

@@ -118,6 +118,7 @@ fn errors_stay_until_a_key_and_others_go_by_themselves() {
     let mut screen = Screen::running();
     let effects = screen.press("ctrl-x s");
     let request = screen.accept(&effects);
+    screen.press("esc");
     screen.finish(request, serde_json::Value::Null, Some(ApiError::failed("no room")));
     screen.second += 60;
     screen.elapse(Timer::Toast);
@@ -184,6 +185,7 @@ fn what_to_do_after_a_failure_is_never_cut() {
     let hint = format!("write {} into the file", "[engine.images] stand_ins = {\"alpine:3.99\" = \"host\"} ".repeat(4));
     let error = ApiError::failed("there is no such image").hint(hint.trim_end());
     screen.finish(request, serde_json::Value::Null, Some(error));
+    assert_eq!(screen.said(), Vec::<&str>::new(), "its dialog says it");
     let read = |screen: &Screen| {
         let dialog = screen.model.dialogs.last().unwrap();
         let rows = reader::rows(&screen.model, dialog, 60, 0, 100);
