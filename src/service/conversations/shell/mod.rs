@@ -234,6 +234,10 @@ impl Shell {
         };
         let tool = Tool { state, output: self.output.text().into(), exit_code: Some(exit_code), ..tool(&self.command) };
         self.store(tool, Some(exit_code), None).await?;
+        // As after a turn: others may see what it wrote, and nobody has to wait for it.
+        let (inner, sandbox) = (self.inner.clone(), self.found.sandbox.clone());
+        let workspace = [self.found.workspace().root.to_owned()];
+        self.inner.spawn(async move { inner.commit(&sandbox, &workspace).await });
         if stopped {
             return Err(ApiError::interrupted("the command was interrupted"));
         }
