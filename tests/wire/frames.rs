@@ -118,3 +118,31 @@ fn colours_are_the_themes_matter_not_the_environments() {
     let pty = Pty::start(command, 80, 24);
     pty.wait_for("pid ");
 }
+
+const ASK: &str = "\x1b[5n";
+const ANSWER: &str = "\x1b[0n";
+
+/// What is behind ssh may be seconds behind: it gets no more frames than it can be asked for.
+#[test]
+fn a_far_terminal_that_does_not_answer_gets_a_few_frames_and_then_the_last_one() {
+    let mut pty = Pty::start(command("far"), 120, 40);
+    pty.wait_for("pid ");
+    pty.send("\x1b[?62;22c");
+    pty.send(ANSWER);
+    let from = now(&pty);
+    let text = |pty: &Pty| pty.see(|seen| String::from_utf8_lossy(&seen.bytes[from..]).into_owned());
+    pty.send("s".repeat(60));
+    // An order goes out whatever is before it: by then all those keys were taken.
+    pty.send("m");
+    pty.wait_until("the mouse is off", |seen| String::from_utf8_lossy(&seen.bytes[from..]).contains("\x1b[?1000l"));
+    let before = text(&pty);
+    assert!(before.len() < 25_000, "{} bytes", before.len());
+    assert!(!before.contains("key m"), "its frame waits");
+    let asked = before.matches(ASK).count();
+    assert!(asked > 1);
+    pty.send(ANSWER.repeat(asked));
+    pty.wait_for("60: key m");
+    pty.send("q");
+    assert_eq!(pty.wait(), 0);
+    pty.assert_given_back();
+}

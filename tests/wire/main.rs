@@ -32,6 +32,9 @@ fn with_env(mut command: CommandBuilder, role: &str) -> CommandBuilder {
     command.env("PATH", std::env::var("PATH").unwrap_or_default());
     command.env("TERM", "xterm-256color");
     command.env(child::ROLE, role);
+    if role == "far" {
+        command.env("SSH_TTY", "/dev/pts/9");
+    }
     command
 }
 

@@ -8,8 +8,11 @@ use std::{
 
 use super::{Life, Term, TermEvent, modes, signals};
 
-/// How long the last answers may take when we leave at once; else the shell gets them as keys.
+/// How long the last answers may take when the terminal goes to somebody else, who would get them as keys.
 const LAST_ANSWERS: Duration = Duration::from_millis(100);
+
+/// The same of a far terminal that has much before it.
+const LAST_ANSWERS_FAR: Duration = Duration::from_millis(500);
 
 impl Term {
     /// Stands still as ctrl-z asks for, and comes back with the next frame whole. [`Term::next`] does it by itself when
@@ -42,9 +45,6 @@ impl Term {
     }
 
     pub(super) fn leave(&mut self) -> io::Result<()> {
-        if self.tty.get_ref().is_held() && self.life == Life::Open {
-            self.await_answers();
-        }
         let given = self.give_back();
         // A terminal that is gone can't be told.
         if self.life == Life::Open { given } else { Ok(()) }
@@ -57,10 +57,14 @@ impl Term {
     }
 
     pub(super) fn give_back(&mut self) -> io::Result<()> {
-        let tty = self.tty.get_ref();
-        let torn = tty.is_held() && tty.write_all(self.out.rest()).is_err();
+        let held = self.tty.get_ref().is_held();
+        let torn = held && self.tty.get_ref().write_all(self.out.rest()).is_err();
         self.out.clear();
-        tty.release(torn)
+        if held && !torn && self.life == Life::Open {
+            self.await_answers();
+        }
+        self.pace.forget();
+        self.tty.get_ref().release(torn)
     }
 
     pub(super) fn take_again(&mut self) -> io::Result<()> {
@@ -75,15 +79,17 @@ impl Term {
         Ok(())
     }
 
-    /// Waits a moment for what the terminal was asked, so that the shell doesn't get it as keys.
+    /// Waits a moment for what the terminal was asked, so that nobody else gets it as keys.
     fn await_answers(&mut self) {
-        let deadline = Instant::now() + LAST_ANSWERS;
+        let far = self.pace.awaits_answer();
+        let deadline = Instant::now() + if far { LAST_ANSWERS_FAR } else { LAST_ANSWERS };
         let mut buffer = [0; 256];
-        while self.input.awaits_answer() {
+        while self.input.awaits_answer() || self.pace.awaits_answer() {
             match self.tty.get_ref().read_before(&mut buffer, deadline) {
                 Ok(n @ 1..) => self.input.feed(&buffer[..n], &mut self.events),
                 _ => return,
             }
+            (0..self.input.take_paced()).for_each(|_| self.pace.answer());
         }
     }
 }

@@ -12,7 +12,10 @@ use termina::{
 };
 use tokio::time::Instant;
 
-use super::lexer::{Lexer, Token};
+use super::{
+    lexer::{Lexer, Token},
+    pace,
+};
 use crate::tui::{
     app::{TermEvent, event::Mouse},
     key::{Code, Key},
@@ -39,6 +42,8 @@ pub(super) struct Input {
     last: Instant,
     background: Option<Background>,
     asked: bool,
+    /// Answers to [`pace::ASK`] that were not counted yet.
+    paced: usize,
 }
 
 impl Input {
@@ -50,7 +55,13 @@ impl Input {
             last: Instant::now(),
             background: None,
             asked: false,
+            paced: 0,
         }
+    }
+
+    /// Answers to [`pace::ASK`] since the last call.
+    pub fn take_paced(&mut self) -> usize {
+        std::mem::take(&mut self.paced)
     }
 
     /// Questions were sent, with that for the terminal's kind, which all answer, at the end.
@@ -98,6 +109,10 @@ impl Input {
     }
 
     fn sequence(&mut self, bytes: &[u8]) -> Option<TermEvent> {
+        if bytes == pace::ANSWER {
+            self.paced += 1;
+            return None;
+        }
         match parsed(bytes)? {
             Raw::Key(event) => key(event).map(|key| TermEvent::Pressed { key }),
             Raw::Mouse(event) => {
@@ -307,6 +322,7 @@ mod tests {
     #[case::unknown_mode("\x1b[?9999;0$y")]
     #[case::ansi_mode("\x1b[4;2$y")]
     #[case::position("\x1b[12;40R")]
+    #[case::in_order("\x1b[0n")]
     #[case::foreground("\x1b]10;rgb:ffff/ffff/ffff\x1b\\")]
     #[case::palette("\x1b]4;1;rgb:ffff/0000/0000\x07")]
     #[case::clipboard("\x1b]52;c;YWJj\x07")]

@@ -14,6 +14,7 @@ mod input;
 mod lexer;
 mod modes;
 mod outgoing;
+mod pace;
 mod screen;
 mod signals;
 mod tty;
@@ -25,13 +26,14 @@ use ratatui::{Frame, Terminal};
 use rustix::io::Errno;
 use tokio::{
     io::unix::{AsyncFd, AsyncFdReadyGuard},
-    time::sleep_until,
+    time::{Instant, sleep_until},
 };
 
 pub use self::tty::{Refused, restore_on_panic};
 use self::{
     input::Input,
     outgoing::Outgoing,
+    pace::Pace,
     screen::Screen,
     signals::{Signals, Told},
     tty::Tty,
@@ -61,6 +63,7 @@ pub struct Term {
     events: VecDeque<TermEvent>,
     screen: Terminal<Screen>,
     out: Outgoing,
+    pace: Pace,
     mouse: bool,
     /// A frame was left out, or the terminal forgot what it showed: whoever draws has to be woken.
     stale: bool,
@@ -104,6 +107,7 @@ impl Term {
             events: VecDeque::new(),
             screen,
             out: Outgoing::default(),
+            pace: Pace::new(remote),
             mouse: manners.mouse,
             stale: false,
             life: Life::Open,
@@ -142,12 +146,12 @@ impl Term {
                 return event;
             }
             let waiting = !self.out.is_empty();
-            if self.stale && !waiting {
+            if self.stale && !waiting && !self.pace.is_full() {
                 return self.resized();
             }
             let came = {
-                let Self { tty, signals, input, events, .. } = self;
-                let deadline = input.deadline();
+                let Self { tty, signals, input, events, pace, .. } = self;
+                let deadline = input.deadline().into_iter().chain(pace.deadline()).min();
                 tokio::select! {
                     biased;
                     told = signals.next() => Came::Signal(told),
@@ -165,11 +169,16 @@ impl Term {
             match came {
                 Came::Signal(Told::Resized) => return self.resized(),
                 Came::Signal(told) => self.told(told),
-                Came::Input(Ok(())) => {}
+                Came::Input(Ok(())) => (0..self.input.take_paced()).for_each(|_| self.pace.answer()),
                 // It vanished, with or without a signal.
                 Came::Input(Err(_)) => self.life = Life::Ending,
                 Came::Room => self.send(),
-                Came::Time => self.input.expire(&mut self.events),
+                Came::Time => {
+                    if self.input.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
+                        self.input.expire(&mut self.events);
+                    }
+                    self.pace.expire();
+                }
             }
             if self.events.contains(&TermEvent::Focused { gained: true }) {
                 self.ask_again();
@@ -209,7 +218,8 @@ impl Term {
 
     /// Draws a frame: what differs from the one before goes out in one write, and nothing does if nothing differs.
     ///
-    /// While the terminal hasn't taken the last frame this one is left out; [`Term::next`] asks for another when it has.
+    /// While the terminal hasn't taken the last frame, or a far one has much before it, this one is left out;
+    /// [`Term::next`] asks for another when it has.
     ///
     /// # Errors
     /// A panic elsewhere has given the terminal back.
@@ -220,12 +230,14 @@ impl Term {
         if !self.tty.get_ref().is_held() {
             return Err(io::Error::other("the terminal was given back after a panic"));
         }
-        if !self.out.is_empty() {
+        if !self.out.is_empty() || self.pace.is_full() {
             self.stale = true;
             return Ok(());
         }
         let Ok(_) = self.screen.draw(draw);
-        self.out.swap(&mut self.screen.backend_mut().out);
+        let frame = &mut self.screen.backend_mut().out;
+        self.pace.frame(frame);
+        self.out.swap(frame);
         self.send();
         Ok(())
     }
