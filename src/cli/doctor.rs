@@ -1,12 +1,13 @@
 //! `sandbank doctor`: also when nothing else works.
 
-use std::io;
+use std::{env, io};
 
-use super::{args::Global, context::Context, failure::Failure, out};
+use super::{args::Global, context::Context, failure::Failure, out, screen};
 use crate::{
-    api::{Doctor, DoctorCheck, ErrorCode},
+    api::{ApiError, Doctor, DoctorCheck, ErrorCode},
     config,
     core::text::sanitize_line,
+    tui::term::{self, Refused},
 };
 
 pub(super) async fn run(global: &Global) -> Result<(), Failure> {
@@ -43,6 +44,11 @@ async fn examine(global: &Global) -> Result<Doctor, Failure> {
     let file = context.named.clone().or_else(config::default_path).filter(|path| path.exists());
     let read = file.map_or("no file: defaults are in force".to_owned(), |path| path.display().to_string());
     report.add(right("configuration", read));
+    report.add(match screen::own_looks(&context) {
+        Ok(_) => right("keys and looks", "in order".to_owned()),
+        Err(error) => wrong("keys and looks", error),
+    });
+    report.add(terminal());
     let client = match context.client() {
         Ok(client) => client,
         Err(failure) => return stopped(report, "data dir", failure),
@@ -61,8 +67,30 @@ async fn examine(global: &Global) -> Result<Doctor, Failure> {
 /// The report that ends with what went wrong.
 fn stopped(mut report: Doctor, name: &str, failure: Failure) -> Result<Doctor, Failure> {
     let Failure::Api(error) = failure else { return Err(failure) };
-    report.add(DoctorCheck { name: name.to_owned(), ok: false, detail: error.message, remedy: error.hint });
+    report.add(wrong(name, error));
     Ok(report)
+}
+
+/// What the screen would be drawn on. That there is none here is no fault: commands and scripts need none.
+fn terminal() -> DoctorCheck {
+    let is = |name: &str, words: &'static str| match env::var_os(name) {
+        Some(value) if !value.is_empty() => words,
+        _ => "",
+    };
+    match term::look() {
+        Ok(size) => {
+            let name = env::var("TERM").unwrap_or_default();
+            let (tmux, ssh) = (is("TMUX", ", in tmux"), is("SSH_CONNECTION", ", over ssh"));
+            let plain = is("NO_COLOR", ", without colours");
+            right("terminal", format!("{name}, {} by {}{tmux}{ssh}{plain}", size.columns, size.rows))
+        }
+        Err(Refused::NoTerminal) => right("terminal", "none here; the screen needs one".to_owned()),
+        Err(refused) => wrong("terminal", ApiError::usage(refused.to_string()).hint(refused.hint())),
+    }
+}
+
+fn wrong(name: &str, error: ApiError) -> DoctorCheck {
+    DoctorCheck { name: name.to_owned(), ok: false, detail: error.message, remedy: error.hint }
 }
 
 fn right(name: &str, detail: String) -> DoctorCheck {

@@ -54,6 +54,14 @@ pub struct Manners {
     pub mouse: bool,
 }
 
+/// The size of the terminal that [`Term::open`] would take; nothing is written.
+///
+/// # Errors
+/// It would be refused.
+pub fn look() -> Result<Size, Refused> {
+    Ok(Tty::open()?.size())
+}
+
 /// The terminal, ours while this lives.
 #[derive(Debug)]
 pub struct Term {
