@@ -94,12 +94,19 @@ pub enum Effect {
         /// The draft.
         text: String,
     },
-    /// Shows a sandbox's whole conversation in `$PAGER`; the screen is away meanwhile.
-    PageConversation {
-        /// Answered by [`Outcome::Paged`](super::Outcome::Paged).
+    /// A sandbox's whole conversation as text, for the pager.
+    LoadTranscript {
+        /// Answered by [`Outcome::Transcript`](super::Outcome::Transcript).
         id: EffectId,
         /// Whose.
         sandbox: SandboxId,
+    },
+    /// Shows a text in `$PAGER`; the screen is away meanwhile.
+    Page {
+        /// Answered by [`Outcome::Paged`](super::Outcome::Paged).
+        id: EffectId,
+        /// Clean text.
+        text: String,
     },
     /// Puts a text into the clipboard of the person's terminal.
     Copy {

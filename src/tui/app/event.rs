@@ -122,7 +122,9 @@ pub enum Outcome {
     Preview(Result<Changes, ApiError>),
     /// Of [`Effect::Edit`](super::Effect::Edit): the text as the editor left it.
     Edited(Result<String, String>),
-    /// Of [`Effect::PageConversation`](super::Effect::PageConversation).
+    /// Of [`Effect::LoadTranscript`](super::Effect::LoadTranscript).
+    Transcript(Result<String, ApiError>),
+    /// Of [`Effect::Page`](super::Effect::Page).
     Paged(Result<(), String>),
     /// Of [`Effect::Copy`](super::Effect::Copy): what was done with it, for people (never "copied" when it was only
     /// sent to the terminal).

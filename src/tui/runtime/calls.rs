@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 
-use super::history;
+use super::{away, history};
 use crate::{
     api::{ApiError, Command, CommandRequest, PageQuery, Scope, SearchQuery, UsageQuery, command::Changes},
     client::{Client, Order},
@@ -69,6 +69,9 @@ impl Calls {
             Effect::Preview { id, sandbox, version } => {
                 self.spawn(id, async move { Outcome::Preview(preview(&client, scope, &sandbox, version).await) });
             }
+            Effect::LoadTranscript { id, sandbox } => {
+                self.spawn(id, async move { Outcome::Transcript(away::conversation(&client, &scope, &sandbox).await) })
+            }
             Effect::Highlight { id, language, code } => {
                 self.spawn_blocking(id, move || Outcome::Highlighted(text::highlight(&language, &code)))
             }
@@ -90,7 +93,7 @@ impl Calls {
             | Effect::SetMouse { .. }
             | Effect::Copy { .. }
             | Effect::Edit { .. }
-            | Effect::PageConversation { .. }
+            | Effect::Page { .. }
             | Effect::SetTimer { .. }
             | Effect::StopTimer { .. } => {}
         }

@@ -131,22 +131,10 @@ pub async fn run(term: &mut Term, client: Client, options: Options) -> io::Resul
     let (sender, queue) = mpsc::channel(QUEUE);
     tokio::spawn(follow::follow(client.clone(), scope.account.clone(), sender.clone()));
     let frame = if far { FRAME_FAR } else { FRAME };
-    let calls = Calls::new(client.clone(), scope.clone(), history, sender);
-    Loop {
-        term,
-        model,
-        themes,
-        calls,
-        queue,
-        timers: Timers::default(),
-        own: VecDeque::new(),
-        frame,
-        client,
-        scope,
-        drafts,
-    }
-    .run()
-    .await
+    let calls = Calls::new(client, scope, history, sender);
+    Loop { term, model, themes, calls, queue, timers: Timers::default(), own: VecDeque::new(), frame, drafts }
+        .run()
+        .await
 }
 
 struct Loop<'a> {
@@ -160,8 +148,6 @@ struct Loop<'a> {
     own: VecDeque<Event>,
     /// The least time between two frames that no key asked for.
     frame: Duration,
-    client: Client,
-    scope: Scope,
     /// Folder for the draft that an editor gets.
     drafts: PathBuf,
 }
@@ -247,12 +233,12 @@ impl Loop<'_> {
             Effect::SetTimer { timer, after } => self.timers.set(timer, after),
             Effect::StopTimer { timer } => self.timers.stop(timer),
             Effect::Edit { id, text } => {
-                let edited = self.term.lend(away::edit(&self.drafts, text)).await?;
+                let edited = away::edit(self.term, &self.drafts, &text).await?;
                 self.done(id, Outcome::Edited(edited));
                 self.resized();
             }
-            Effect::PageConversation { id, sandbox } => {
-                let paged = self.term.lend(away::page_conversation(&self.client, &self.scope, &sandbox)).await?;
+            Effect::Page { id, text } => {
+                let paged = away::page(self.term, &text).await?;
                 self.done(id, Outcome::Paged(paged));
                 self.resized();
             }

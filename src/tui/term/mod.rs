@@ -28,7 +28,10 @@ use tokio::{
     time::sleep_until,
 };
 
-pub use self::tty::{Refused, restore_on_panic};
+pub use self::{
+    holding::Lent,
+    tty::{Refused, restore_on_panic},
+};
 use self::{
     input::Input,
     outgoing::Outgoing,

@@ -59,15 +59,23 @@ impl Signals {
         }
     }
 
-    /// The next one to stand still.
-    pub async fn stopped(&mut self) {
-        self.stop.recv().await;
+    /// The next one that matters while a program has the terminal: to stand still, or to end. ctrl-c is that program's,
+    /// and so is the window's size.
+    pub async fn while_lent(&mut self) -> Told {
+        let [hup, term, _, quit] = &mut self.ends;
+        tokio::select! {
+            biased;
+            _ = hup.0.recv() => Told::End(hup.1),
+            _ = term.0.recv() => Told::End(term.1),
+            _ = quit.0.recv() => Told::End(quit.1),
+            _ = self.stop.recv() => Told::Stop,
+        }
     }
 
-    /// Forgets ctrl-c and ctrl-\ that were typed for a program that had the terminal: they reach all of its group.
+    /// Forgets ctrl-c that was typed for a program that had the terminal: it reaches all of its group.
     pub fn forget_keys(&mut self) {
         for (signal, number) in &mut self.ends {
-            while matches!(*number, INT | QUIT) && signal.recv().now_or_never().is_some() {}
+            while *number == INT && signal.recv().now_or_never().is_some() {}
         }
         while self.continued.recv().now_or_never().is_some() {}
     }

@@ -311,6 +311,11 @@ impl Model {
         self.chat()?.turn
     }
 
+    /// The pager's text is on its way.
+    pub fn loads_transcript(&self) -> bool {
+        self.asked.values().any(|asked| matches!(asked, Asked::Transcript(_)))
+    }
+
     /// What an interrupt stops in the selected sandbox: the newest of what is under way and wasn't told yet.
     pub fn stoppable(&self) -> Option<RequestId> {
         let number = |request: &&RequestId| self.tasks.all.get(request).map(|task| task.number);

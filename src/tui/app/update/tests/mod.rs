@@ -1,6 +1,7 @@
 //! Tables of what events do, and what holds whatever happens.
 
 mod always;
+mod away;
 mod lists;
 mod prompt;
 mod turns;
