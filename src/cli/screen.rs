@@ -8,7 +8,7 @@ use crate::{
     config::{self, Background as Configured},
     tui::{
         keymap::Keymap,
-        runtime::{self, Options, Themes},
+        runtime::{self, Clipboard, Options, Themes},
         term::{self, Manners, Refused, Term},
         theme::{Background, Colors},
     },
@@ -37,8 +37,11 @@ pub(super) fn run(global: &Global) -> Result<(), Failure> {
         ascii: settings.ascii,
         still: settings.still,
         far: set("SSH_CONNECTION") || set("SSH_TTY"),
-        history: context.data.path().join("prompts"),
-        drafts: context.data.path().to_owned(),
+        data: context.data.path().to_owned(),
+        clipboard: Clipboard {
+            tmux: env::var_os("TMUX").filter(|value| !value.is_empty()),
+            folder: context.data.path().to_owned(),
+        },
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {

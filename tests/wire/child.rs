@@ -97,8 +97,8 @@ async fn run() -> i32 {
                 ]);
                 term.lend(program, None).await.unwrap();
             }
-            "c" => shown.events.push(format!("{:?}", term.copy("text for the clipboard"))),
-            "C" => shown.events.push(format!("{:?}", term.copy(&"x".repeat(100_000)))),
+            "c" => shown.events.push(format!("sent {}", term.copy("text for the clipboard"))),
+            "C" => shown.events.push(format!("sent {}", term.copy(&"x".repeat(100_000)))),
             "m" => term.set_mouse(false).unwrap(),
             "s" => shown.scrolled += 1,
             "t" => shown.typed.push('t'),

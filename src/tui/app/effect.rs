@@ -134,6 +134,18 @@ pub enum Effect {
         /// The prompt.
         text: String,
     },
+    /// Drafts that earlier screens left.
+    LoadDrafts {
+        /// Answered by [`Outcome::Drafts`](super::Outcome::Drafts).
+        id: EffectId,
+    },
+    /// Keeps a draft for the next screen, or forgets it.
+    KeepDraft {
+        /// Of which sandbox, or of none.
+        sandbox: Option<SandboxId>,
+        /// The draft; an empty one is forgotten.
+        text: String,
+    },
     /// Wakes the model after a time; set again, it replaces the one before.
     SetTimer {
         /// Which.
@@ -172,4 +184,6 @@ pub enum Timer {
     Armed,
     /// A key that may begin a longer sequence has waited long enough to show what could follow.
     Chord,
+    /// A draft changed a moment ago and is to be kept.
+    Draft,
 }

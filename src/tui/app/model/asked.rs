@@ -37,4 +37,6 @@ pub(in crate::tui::app) enum Asked {
     Highlight(SandboxId),
     /// Prompts of earlier days.
     History,
+    /// Drafts of earlier screens.
+    Drafts,
 }

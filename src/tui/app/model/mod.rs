@@ -97,6 +97,10 @@ pub struct Model {
     pub(super) conversations: BTreeMap<ConversationId, SandboxId>,
     /// Turns and shell commands that were told to stop: none is told twice.
     pub(super) interrupted: BTreeSet<RequestId>,
+    /// What of each draft was kept for the next screen: a hash of it. Nothing is kept of an empty one.
+    pub(super) kept: BTreeMap<Option<SandboxId>, u64>,
+    /// A draft may have changed since they were kept.
+    pub(super) touched: bool,
     /// The person did something, or the first list was there: the focus is theirs.
     pub(super) settled: bool,
     /// Since when what was spent today counts.
@@ -219,6 +223,8 @@ impl Model {
             told: BTreeSet::new(),
             conversations: BTreeMap::new(),
             interrupted: BTreeSet::new(),
+            kept: BTreeMap::new(),
+            touched: false,
             settled: false,
             spent_since: None,
             started: false,

@@ -2,6 +2,7 @@
 
 mod always;
 mod away;
+mod drafts;
 mod lists;
 mod prompt;
 mod turns;
@@ -211,7 +212,12 @@ pub(super) fn orders(mut effects: Vec<Effect>) -> Vec<Effect> {
     effects.retain(|effect| {
         !matches!(
             effect,
-            Effect::SetTimer { .. } | Effect::StopTimer { .. } | Effect::KeepPrompt { .. } | Effect::LoadHistory { .. }
+            Effect::SetTimer { .. }
+                | Effect::StopTimer { .. }
+                | Effect::KeepPrompt { .. }
+                | Effect::LoadHistory { .. }
+                | Effect::KeepDraft { .. }
+                | Effect::LoadDrafts { .. }
         )
     });
     effects
