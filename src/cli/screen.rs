@@ -2,7 +2,7 @@
 
 use std::{env, fs, io::ErrorKind, path::PathBuf};
 
-use super::{args::Global, context::Context, failure::Failure};
+use super::{args::Global, context::Context, failure::Failure, screen_log};
 use crate::{
     api::ApiError,
     config::{self, Background as Configured},
@@ -43,6 +43,7 @@ pub(super) fn run(global: &Global) -> Result<(), Failure> {
             folder: context.data.path().to_owned(),
         },
     };
+    let log = screen_log::start(context.data.log_dir());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         term::restore_on_panic();
@@ -59,6 +60,7 @@ pub(super) fn run(global: &Global) -> Result<(), Failure> {
     });
     // A call may still wait for the server; it ends with the process.
     runtime.shutdown_background();
+    drop(log);
     ended
 }
 
