@@ -4,6 +4,7 @@ mod always;
 mod away;
 mod drafts;
 mod lists;
+mod mouse;
 mod prompt;
 mod turns;
 mod work;
