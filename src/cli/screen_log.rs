@@ -86,7 +86,7 @@ mod tests {
         let mut log = Log { folder: folder.clone(), file: None };
         assert!(!folder.exists());
         let line = [b'x'; 1 << 10];
-        for _ in 0..3 * MAX >> 10 {
+        for _ in 0..(3 * MAX) >> 10 {
             log.write_all(&line).unwrap();
         }
         let sizes: Vec<_> = ["screen.log", "screen.log.old"]
