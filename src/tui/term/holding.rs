@@ -29,7 +29,7 @@ pub enum Lent {
     Done(ExitStatus),
     /// It never had it.
     NotStarted(io::Error),
-    /// A signal asked us to end, and it was told so too.
+    /// A signal asked us to end, and it was told so too; or the terminal is gone.
     Ended,
 }
 
@@ -49,7 +49,7 @@ impl Term {
     /// the program's input is that. A signal to end is one for the program too.
     ///
     /// # Errors
-    /// The terminal can't be given back or taken again.
+    /// The terminal can't be given back.
     pub async fn lend(&mut self, mut program: Command, text: Option<&str>) -> io::Result<Lent> {
         self.give_back()?;
         program.stdin(if text.is_some() { Stdio::piped() } else { Stdio::inherit() });
@@ -86,7 +86,11 @@ impl Term {
                     _ => signals::stand_still(),
                 },
                 status = &mut work => {
-                    self.take_again()?;
+                    if self.take_again().is_err() {
+                        // It hung up, and the program noticed first.
+                        self.life = Life::Ending;
+                        return Ok(Lent::Ended);
+                    }
                     return Ok(status.map_or_else(Lent::NotStarted, Lent::Done));
                 }
             }
@@ -100,7 +104,8 @@ impl Term {
             tell(Signal::KILL);
             let _ = work.await;
         }
-        self.tty.get_ref().mend(!left_by_itself)?;
+        // A terminal that is gone needs none.
+        let _ = self.tty.get_ref().mend(!left_by_itself);
         Ok(Lent::Ended)
     }
 

@@ -97,8 +97,8 @@ pub struct Model {
     pub(super) conversations: BTreeMap<ConversationId, SandboxId>,
     /// Turns and shell commands that were told to stop: none is told twice.
     pub(super) interrupted: BTreeSet<RequestId>,
-    /// What of each draft was kept for the next screen: a hash of it. Nothing is kept of an empty one.
-    pub(super) kept: BTreeMap<Option<SandboxId>, u64>,
+    /// What of each draft is kept for the next screen; nothing is of an empty one.
+    pub(super) kept: BTreeMap<Option<SandboxId>, Kept>,
     /// A draft may have changed since they were kept.
     pub(super) touched: bool,
     /// The person did something, or the first list was there: the focus is theirs.
@@ -109,6 +109,15 @@ pub struct Model {
     pub(super) started: bool,
     pub(super) next_effect: u64,
     pub(super) next_request: u64,
+}
+
+/// A draft as it was last kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// Of its text.
+    pub hash: u64,
+    /// This screen kept it, and didn't only find it.
+    pub ours: bool,
 }
 
 /// What doesn't change while the screen is open.

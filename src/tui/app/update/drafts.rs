@@ -9,7 +9,10 @@ use std::{
 use super::Step;
 use crate::{
     core::SandboxId,
-    tui::app::{Effect, model::Prompt},
+    tui::app::{
+        Effect,
+        model::{History, Kept, Prompt},
+    },
 };
 
 /// How much of a draft a kill without warning may cost: a word or two. Less would write for each letter.
@@ -20,7 +23,7 @@ impl Step<'_> {
     /// history: nothing is thrown away.
     pub(super) fn take_drafts(&mut self, drafts: Vec<(Option<SandboxId>, String)>) {
         for (sandbox, text) in drafts {
-            self.model.kept.insert(sandbox.clone(), hash(&text));
+            self.model.kept.insert(sandbox.clone(), Kept { hash: hash(&text), ours: false });
             let prompt = match sandbox {
                 Some(id) => &mut self.model.chats.entry(id).or_default().prompt,
                 None => &mut self.model.draft,
@@ -33,8 +36,8 @@ impl Step<'_> {
         }
     }
 
-    /// Keeps what changed since it was last kept; at the end all that isn't empty, since another screen may have sent
-    /// or cleared a draft for the same sandbox.
+    /// Keeps what changed since it was last kept; at the end all that was written here, since another screen may have
+    /// sent or cleared its own draft for the same sandbox.
     pub(super) fn keep_drafts(&mut self, at_the_end: bool) {
         self.model.touched = false;
         let history = &self.model.history;
@@ -42,11 +45,12 @@ impl Step<'_> {
         let all: Vec<_> = [(None, self.model.draft.unsent(history))].into_iter().chain(chats).collect();
         for (sandbox, text) in all {
             let (kept, now) = (self.model.kept.get(&sandbox).copied(), (!text.is_empty()).then(|| hash(&text)));
-            if kept == now && (now.is_none() || !at_the_end) {
+            let ours = kept.is_some_and(|kept| kept.ours);
+            if kept.map(|kept| kept.hash) == now && !(at_the_end && ours) {
                 continue;
             }
             match now {
-                Some(now) => drop(self.model.kept.insert(sandbox.clone(), now)),
+                Some(hash) => drop(self.model.kept.insert(sandbox.clone(), Kept { hash, ours: true })),
                 None => drop(self.model.kept.remove(&sandbox)),
             }
             self.order(Effect::KeepDraft { sandbox, text });
@@ -56,7 +60,7 @@ impl Step<'_> {
 
 impl Prompt {
     /// What would be missed: the draft, also while older prompts are looked at.
-    fn unsent(&self, history: &super::super::model::History) -> String {
+    fn unsent(&self, history: &History) -> String {
         let text = self.expanded();
         match self.recalled.and_then(|place| history.prompts.get(place)) {
             Some(older) if *older == text => self.own.clone().unwrap_or_default(),

@@ -50,18 +50,28 @@ fn every_way_out_keeps_it() {
     }
 }
 
-#[rstest::rstest]
-#[case::sent("enter")]
-#[case::cleared("ctrl-c")]
-fn what_was_sent_or_cleared_is_forgotten(#[case] keys: &str) {
-    let mut screen = Screen::running();
-    screen.write("do it");
+#[test]
+fn what_was_sent_is_forgotten_at_once_and_what_was_cleared_in_a_moment() {
+    for key in ["enter", "ctrl-c"] {
+        let mut screen = Screen::running();
+        screen.write("do it");
+        screen.elapse(Timer::Draft);
+        let mut effects = screen.take(Event::Term(TermEvent::Pressed { key: key.parse().unwrap() }));
+        if key == "ctrl-c" {
+            effects = screen.elapse(Timer::Draft);
+        }
+        assert_eq!(kept(&effects), [(Some("sb-1"), "")], "{key}");
+        assert_eq!(kept(&screen.take(Event::Term(TermEvent::Ended))), []);
+    }
+}
+
+#[test]
+fn what_was_written_here_is_kept_at_the_end_too_and_what_was_found_is_left_as_it_is() {
+    let (mut screen, asked) = opened();
+    screen.write("mine");
     screen.elapse(Timer::Draft);
-    let key = keys.parse().unwrap();
-    let mut effects = screen.take(Event::Term(TermEvent::Pressed { key }));
-    effects.extend(screen.elapse(Timer::Draft));
-    assert_eq!(kept(&effects), [(Some("sb-1"), "")]);
-    assert_eq!(kept(&screen.take(Event::Term(TermEvent::Ended))), []);
+    screen.done(asked, Outcome::Drafts(vec![(id(2), "found".into())]));
+    assert_eq!(kept(&screen.take(Event::Term(TermEvent::Ended))), [(Some("sb-1"), "mine")]);
 }
 
 #[test]
