@@ -17,6 +17,7 @@ mod out;
 mod progress;
 mod sandbox;
 mod screen;
+mod screen_log;
 mod serve;
 mod signals;
 mod table;

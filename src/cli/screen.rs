@@ -2,13 +2,13 @@
 
 use std::{env, fs, io::ErrorKind, path::PathBuf};
 
-use super::{args::Global, context::Context, failure::Failure};
+use super::{args::Global, context::Context, failure::Failure, screen_log};
 use crate::{
     api::ApiError,
     config::{self, Background as Configured},
     tui::{
         keymap::Keymap,
-        runtime::{self, Options, Themes},
+        runtime::{self, Clipboard, Options, Themes},
         term::{self, Manners, Refused, Term},
         theme::{Background, Colors},
     },
@@ -27,9 +27,13 @@ pub(super) fn run(global: &Global) -> Result<(), Failure> {
         ascii: settings.ascii,
         still: settings.still,
         far: set("SSH_CONNECTION") || set("SSH_TTY"),
-        history: context.data.path().join("prompts"),
-        drafts: context.data.path().to_owned(),
+        data: context.data.path().to_owned(),
+        clipboard: Clipboard {
+            tmux: env::var_os("TMUX").filter(|value| !value.is_empty()),
+            folder: context.data.path().to_owned(),
+        },
     };
+    let log = screen_log::start(context.data.log_dir());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         term::restore_on_panic();
@@ -46,6 +50,7 @@ pub(super) fn run(global: &Global) -> Result<(), Failure> {
     });
     // A call may still wait for the server; it ends with the process.
     runtime.shutdown_background();
+    drop(log);
     ended
 }
 

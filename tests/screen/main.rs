@@ -7,9 +7,15 @@
     reason = "clippy.toml's exception for tests does not reach their helpers"
 )]
 
+mod ends;
+mod live;
+#[allow(dead_code, reason = "each suite uses a part of it")]
+#[path = "../support/program.rs"]
+mod program;
 #[path = "../support/pty.rs"]
 #[allow(dead_code, reason = "each suite uses a part of it")]
 mod pty;
+mod typed;
 
 use std::{
     fs::{DirBuilder, File},
@@ -49,12 +55,27 @@ impl Stalled {
     }
 
     fn command(&self) -> CommandBuilder {
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_sandbank"));
+        self.with_environment(CommandBuilder::new(env!("CARGO_BIN_EXE_sandbank")))
+    }
+
+    /// The screen by a shell, with its command line as `"$@"`.
+    fn shell(&self, script: &str) -> CommandBuilder {
+        let mut shell = CommandBuilder::new("/bin/sh");
+        shell.args(["-c", script, "sh", env!("CARGO_BIN_EXE_sandbank")]);
+        self.with_environment(shell)
+    }
+
+    fn with_environment(&self, mut command: CommandBuilder) -> CommandBuilder {
         command.env_clear();
         for (name, value) in self.environment() {
             command.env(name, value);
         }
         command
+    }
+
+    /// What is kept of the draft for no sandbox.
+    fn kept(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("data/drafts/local/default/none")).unwrap_or_default()
     }
 
     /// The screen with its first frame.

@@ -78,19 +78,27 @@ async fn run() -> i32 {
             "p" => panic!("a panic on purpose"),
             "z" => term.suspend().unwrap(),
             "e" => {
-                let status = term
-                    .lend(async {
-                        tokio::process::Command::new("sh")
-                            .arg("-c")
-                            .arg("echo LENT; read x; echo GOT $x")
-                            .status()
-                            .await
-                    })
-                    .await;
-                shown.events.push(format!("lent {}", status.unwrap().unwrap().success()));
+                let mut program = tokio::process::Command::new("sh");
+                program.args(["-c", "echo LENT; read x; echo GOT $x"]);
+                shown.events.push(format!("{:?}", term.lend(program, None).await.unwrap()));
             }
-            "c" => shown.events.push(format!("{:?}", term.copy("text for the clipboard"))),
-            "C" => shown.events.push(format!("{:?}", term.copy(&"x".repeat(100_000)))),
+            // As an editor: it has modes of its own, and says goodbye.
+            "E" => {
+                let mut program = tokio::process::Command::new("sh");
+                program.args(["-c", "trap 'echo TOLD; stty sane; exit 1' TERM HUP; stty raw -echo; echo LENT; read x"]);
+                term.lend(program, None).await.unwrap();
+            }
+            // As one that hangs: with modes of its own, and deaf.
+            "D" => {
+                let mut program = tokio::process::Command::new("sh");
+                program.args([
+                    "-c",
+                    "trap '' TERM HUP QUIT INT; stty raw -echo; printf '\\033[?1049h\\033[?25lLENT'; read x",
+                ]);
+                term.lend(program, None).await.unwrap();
+            }
+            "c" => shown.events.push(format!("sent {}", term.copy("text for the clipboard"))),
+            "C" => shown.events.push(format!("sent {}", term.copy(&"x".repeat(100_000)))),
             "m" => term.set_mouse(false).unwrap(),
             "s" => shown.scrolled += 1,
             "t" => shown.typed.push('t'),

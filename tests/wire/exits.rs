@@ -78,10 +78,39 @@ fn a_program_that_is_lent_the_terminal_has_it_alone() {
     pty.wait_for("LENT");
     pty.assert_given_back();
     pty.send("q for the other\r");
-    pty.wait_until("the screen is back", |seen| seen.screen().alternate_screen() && seen.shows("lent true"));
+    pty.wait_until("the screen is back", |seen| seen.screen().alternate_screen() && seen.shows("Done"));
     assert!(pty.see(|seen| String::from_utf8_lossy(&seen.bytes).contains("GOT q for the other")));
     pty.send("q");
     assert_eq!(pty.wait(), 0);
+    pty.assert_given_back();
+}
+
+/// "E" is a program that ends when it is told to, "D" one that is deaf.
+#[rstest::rstest]
+fn a_signal_ends_us_while_another_program_has_the_terminal(
+    #[values("E", "D")] program: &str,
+    #[values(Signal::TERM, Signal::HUP, Signal::QUIT)] signal: Signal,
+) {
+    let mut pty = opened(80, 24);
+    pty.send(program);
+    pty.wait_for("LENT");
+    pty.signal(signal);
+    assert_eq!(pty.wait(), 128 + signal.as_raw() as u32);
+    pty.assert_given_back();
+    assert_eq!(program == "E", pty.see(|seen| seen.shows("TOLD")), "the program is told too");
+}
+
+#[test]
+fn ctrl_c_is_the_other_programs_and_ctrl_backslash_ends_both() {
+    let mut pty = opened(80, 24);
+    pty.send("e");
+    pty.wait_for("LENT");
+    pty.send("\x03");
+    pty.wait_until("the screen is back", |seen| seen.screen().alternate_screen() && seen.shows("Done"));
+    pty.send("e");
+    pty.wait_until("it is lent again", |seen| String::from_utf8_lossy(&seen.bytes).matches("LENT").count() == 2);
+    pty.send("\x1c");
+    assert_eq!(pty.wait(), 128 + 3);
     pty.assert_given_back();
 }
 

@@ -94,12 +94,19 @@ pub enum Effect {
         /// The draft.
         text: String,
     },
-    /// Shows a sandbox's whole conversation in `$PAGER`; the screen is away meanwhile.
-    PageConversation {
-        /// Answered by [`Outcome::Paged`](super::Outcome::Paged).
+    /// A sandbox's whole conversation as text, for the pager.
+    LoadTranscript {
+        /// Answered by [`Outcome::Transcript`](super::Outcome::Transcript).
         id: EffectId,
         /// Whose.
         sandbox: SandboxId,
+    },
+    /// Shows a text in `$PAGER`; the screen is away meanwhile.
+    Page {
+        /// Answered by [`Outcome::Paged`](super::Outcome::Paged).
+        id: EffectId,
+        /// Clean text.
+        text: String,
     },
     /// Puts a text into the clipboard of the person's terminal.
     Copy {
@@ -125,6 +132,18 @@ pub enum Effect {
     /// Keeps a prompt for later days.
     KeepPrompt {
         /// The prompt.
+        text: String,
+    },
+    /// Drafts that earlier screens left.
+    LoadDrafts {
+        /// Answered by [`Outcome::Drafts`](super::Outcome::Drafts).
+        id: EffectId,
+    },
+    /// Keeps a draft for the next screen, or forgets it.
+    KeepDraft {
+        /// Of which sandbox, or of none.
+        sandbox: Option<SandboxId>,
+        /// The draft; an empty one is forgotten.
         text: String,
     },
     /// Wakes the model after a time; set again, it replaces the one before.
@@ -165,4 +184,6 @@ pub enum Timer {
     Armed,
     /// A key that may begin a longer sequence has waited long enough to show what could follow.
     Chord,
+    /// A draft changed a moment ago and is to be kept.
+    Draft,
 }

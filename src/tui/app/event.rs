@@ -2,7 +2,7 @@
 
 use crate::{
     api::{ApiError, CommandAnswer, CommandSummary, ConversationPage, Published, command::Changes},
-    core::{MicroDollars, SandboxInfo, Version},
+    core::{MicroDollars, SandboxId, SandboxInfo, Version},
     tui::{
         app::effect::{EffectId, Timer},
         key::Key,
@@ -122,13 +122,17 @@ pub enum Outcome {
     Preview(Result<Changes, ApiError>),
     /// Of [`Effect::Edit`](super::Effect::Edit): the text as the editor left it.
     Edited(Result<String, String>),
-    /// Of [`Effect::PageConversation`](super::Effect::PageConversation).
+    /// Of [`Effect::LoadTranscript`](super::Effect::LoadTranscript).
+    Transcript(Result<String, ApiError>),
+    /// Of [`Effect::Page`](super::Effect::Page).
     Paged(Result<(), String>),
-    /// Of [`Effect::Copy`](super::Effect::Copy): what was done with it, for people (never "copied" when it was only
-    /// sent to the terminal).
-    Copied(Result<&'static str, String>),
+    /// Of [`Effect::Copy`](super::Effect::Copy): where it went, for people (never "copied" when it was only sent to the
+    /// terminal).
+    Copied(Result<String, String>),
     /// Of [`Effect::Highlight`](super::Effect::Highlight).
     Highlighted(Highlighted),
     /// Of [`Effect::LoadHistory`](super::Effect::LoadHistory): oldest first.
     History(Vec<String>),
+    /// Of [`Effect::LoadDrafts`](super::Effect::LoadDrafts): each with its sandbox, or for none.
+    Drafts(Vec<(Option<SandboxId>, String)>),
 }

@@ -4,9 +4,13 @@ use ratatui::layout::Rect;
 
 use super::{
     draft,
-    model::{Dialog, Focus, Model, Size},
+    model::{
+        Dialog, Focus, Model, Size,
+        dialog::{CreateForm, Field, Palette, Question},
+    },
     reader,
 };
+use crate::core::SandboxStatus;
 
 /// Below this nothing can be read: only a message is drawn.
 pub const MIN: (u16, u16) = (40, 10);
@@ -178,4 +182,70 @@ pub fn reader_rows(model: &Model, open: &Dialog) -> Rect {
     let inside = inside(dialog(model, open));
     let (above, below) = around(open);
     Rect { y: inside.y + above, height: inside.height.saturating_sub(above + below), ..inside }
+}
+
+/// A pane's name in the first row of a screen that is too narrow for all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tab {
+    /// Which it shows.
+    pub pane: Focus,
+    /// Its number, and its name if there is room.
+    pub label: String,
+    /// How many run, behind the label; nothing is said of none.
+    pub running: usize,
+    /// Its columns, with the blanks behind it.
+    pub area: Rect,
+}
+
+/// Blanks behind a tab.
+pub const TAB_GAP: u16 = 2;
+
+/// The tabs; none on a wide screen.
+pub fn tabs(model: &Model) -> Vec<Tab> {
+    if model.size.columns >= WIDE || too_small(model.size) {
+        return Vec::new();
+    }
+    let all = model.sandboxes.all().iter();
+    let running = all.filter(|sandbox| sandbox.status == SandboxStatus::Running).count();
+    let named = model.size.columns >= NAMED_TABS;
+    let panes = [(Focus::Sandboxes, "Sandboxes"), (Focus::Versions, "Versions"), (Focus::Transcript, "Chat")];
+    let mut x = 1;
+    let place = |((pane, name), n): ((Focus, &str), usize)| {
+        let label = if named { format!("{n} {name}") } else { n.to_string() };
+        let running = if pane == Focus::Sandboxes { running } else { 0 };
+        // A blank, the mark, the number.
+        let behind = if running > 0 { 2 + running.to_string().len() } else { 0 };
+        let width = u16::try_from(label.len() + behind).unwrap_or(0) + TAB_GAP;
+        let area = Rect::new(x, 0, width, 1);
+        x += width;
+        Tab { pane, label, running, area }
+    };
+    panes.into_iter().zip(1..).map(place).collect()
+}
+
+/// The choices of a question, a row each, at the end of its dialog's inside.
+pub fn choices(inside: Rect, question: &Question) -> Rect {
+    let height = u16::try_from(question.choices.len()).unwrap_or(u16::MAX).min(inside.height);
+    Rect { y: inside.bottom() - height, height, ..inside }
+}
+
+/// The rows of the palette, below its line and a blank, and which of what was found stands in the first of them.
+pub fn palette_rows(inside: Rect, palette: &Palette) -> (Rect, usize) {
+    let rows = Rect { y: inside.y + 2, height: inside.height.saturating_sub(2), ..inside };
+    (rows, (palette.cursor + 1).saturating_sub(usize::from(rows.height)))
+}
+
+/// The fields of the form from above; what is wrong with one stands below it.
+pub fn fields(inside: Rect, form: &CreateForm) -> [(Field, Rect); Field::ALL.len()] {
+    // The commands give way when there is no room: every field and what is wrong with it stays.
+    let spare = usize::from(inside.height).saturating_sub(Field::ALL.len() + form.problems.len());
+    let commands = u16::try_from((spare + 1).clamp(1, COMMANDS)).unwrap_or(1);
+    let mut y = inside.y;
+    Field::ALL.map(|field| {
+        let wanted = if field == Field::Commands { commands } else { 1 };
+        let row = Rect { y, height: wanted.min(inside.bottom().saturating_sub(y)), ..inside };
+        let problems = form.problems.iter().filter(|(of, _)| *of == field).count();
+        y = row.bottom().saturating_add(u16::try_from(problems).unwrap_or(u16::MAX)).min(inside.bottom());
+        (field, row)
+    })
 }

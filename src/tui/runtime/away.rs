@@ -5,34 +5,39 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    process::Stdio,
 };
 
-use tokio::{io::AsyncWriteExt, process::Command};
+use tokio::process::Command;
 
 use crate::{
     api::{ApiError, PageQuery, Scope, Window},
     client::Client,
     core::{Item, ItemBody, SandboxId},
-    tui::text,
+    tui::{
+        term::{Lent, Term},
+        text,
+    },
 };
 
 /// Gives a text to the editor; what it leaves, or why not.
-pub(super) async fn edit(folder: &Path, text: String) -> Result<String, String> {
-    let file = Draft::write(folder, &text).map_err(|e| format!("the draft can't be written: {e}"))?;
+///
+/// # Errors
+/// The terminal's.
+pub(super) async fn edit(term: &mut Term, folder: &Path, text: &str) -> io::Result<Result<String, String>> {
+    let file = match Draft::write(folder, text) {
+        Ok(file) => file,
+        Err(error) => return Ok(Err(format!("the draft can't be written: {error}"))),
+    };
     // As git does: the variable may hold arguments.
-    let status = Command::new("sh")
-        .args(["-c", "exec ${VISUAL:-${EDITOR:-vi}} \"$1\"", "sh"])
-        .arg(&file.0)
-        .status()
-        .await
-        .map_err(|e| format!("no editor can be started: {e}"))?;
-    if !status.success() {
-        return Err("the editor gave up ($VISUAL, $EDITOR or vi); the draft is as it was".to_owned());
-    }
-    let edited = fs::read_to_string(&file.0).map_err(|e| format!("what the editor left can't be read: {e}"))?;
-    // Editors end the last line; a prompt has no such end.
-    Ok(edited.strip_suffix('\n').map(str::to_owned).unwrap_or(edited))
+    let mut editor = Command::new("sh");
+    editor.args(["-c", "exec ${VISUAL:-${EDITOR:-vi}} \"$1\"", "sh"]).arg(&file.0);
+    Ok(match term.lend(editor, None).await? {
+        // Told to end, it may have been left without a word: what was written to the file counts.
+        Lent::Done(status) if status.success() => file.read(),
+        Lent::Ended => file.read(),
+        Lent::Done(_) => Err("the editor gave up ($VISUAL, $EDITOR or vi); the draft is as it was".to_owned()),
+        Lent::NotStarted(error) => Err(format!("no editor can be started: {error}")),
+    })
 }
 
 /// A draft in a file of its own, removed when it goes.
@@ -49,6 +54,12 @@ impl Draft {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?.write_all(text.as_bytes())?;
         Ok(Self(path))
     }
+
+    fn read(&self) -> Result<String, String> {
+        let edited = fs::read_to_string(&self.0).map_err(|e| format!("what the editor left can't be read: {e}"))?;
+        // Editors end the last line; a prompt has no such end.
+        Ok(edited.strip_suffix('\n').map(str::to_owned).unwrap_or(edited))
+    }
 }
 
 impl Drop for Draft {
@@ -59,30 +70,25 @@ impl Drop for Draft {
 }
 
 /// Shows a text in the pager.
-async fn page(text: String) -> Result<(), String> {
-    let mut child = Command::new("sh")
-        .args(["-c", "exec ${PAGER:-less}"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .map_err(|e| format!("no pager can be started: {e}"))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // One that is closed early has shown enough.
-        let _ = stdin.write_all(text.as_bytes()).await;
-    }
-    let status = child.wait().await.map_err(|e| format!("the pager can't be waited for: {e}"))?;
-    if status.success() { Ok(()) } else { Err("the pager failed ($PAGER, or less)".to_owned()) }
-}
-
-/// Shows a sandbox's whole conversation in the pager.
-pub(super) async fn page_conversation(client: &Client, scope: &Scope, sandbox: &SandboxId) -> Result<(), String> {
-    let text = conversation(client, scope, sandbox).await.map_err(|error| error.to_string())?;
-    page(text).await
+///
+/// # Errors
+/// The terminal's.
+pub(super) async fn page(term: &mut Term, text: &str) -> io::Result<Result<(), String>> {
+    let mut pager = Command::new("sh");
+    pager.args(["-c", "exec ${PAGER:-less}"]);
+    Ok(match term.lend(pager, Some(text)).await? {
+        Lent::Done(status) if status.success() => Ok(()),
+        Lent::Ended => Ok(()),
+        Lent::Done(_) => Err("the pager failed ($PAGER, or less)".to_owned()),
+        Lent::NotStarted(error) => Err(format!("no pager can be started: {error}")),
+    })
 }
 
 /// Items that are read at once: as many as the server gives.
 const PAGE: u32 = 500;
 
-async fn conversation(client: &Client, scope: &Scope, sandbox: &SandboxId) -> Result<String, ApiError> {
+/// A sandbox's whole conversation as text.
+pub(super) async fn conversation(client: &Client, scope: &Scope, sandbox: &SandboxId) -> Result<String, ApiError> {
     let mut pages = Vec::new();
     let mut window = Window::Last;
     loop {

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 
-use super::history;
+use super::{away, drafts::Drafts, history};
 use crate::{
     api::{ApiError, Command, CommandRequest, PageQuery, Scope, SearchQuery, UsageQuery, command::Changes},
     client::{Client, Order},
-    core::{RequestId, SandboxId, VersionId},
+    core::{RequestId, SandboxId, VersionId, text::sanitize_line},
     tui::{
         app::{Effect, EffectId, Event, Outcome},
         text,
@@ -23,13 +23,19 @@ pub(super) struct Calls {
     client: Client,
     scope: Scope,
     history: PathBuf,
+    drafts: Drafts,
     queue: mpsc::Sender<Event>,
 }
 
 impl Calls {
     /// Outcomes go to the queue.
-    pub fn new(client: Client, scope: Scope, history: PathBuf, queue: mpsc::Sender<Event>) -> Self {
-        Self { client, scope, history, queue }
+    pub fn new(client: Client, scope: Scope, history: PathBuf, drafts: Drafts, queue: mpsc::Sender<Event>) -> Self {
+        Self { client, scope, history, drafts, queue }
+    }
+
+    /// What has to outlive the screen is written, if the disk takes it.
+    pub async fn settled(&self) {
+        self.drafts.settled().await;
     }
 
     /// Starts what an effect asks for. Those that the loop itself carries out don't come here.
@@ -69,6 +75,9 @@ impl Calls {
             Effect::Preview { id, sandbox, version } => {
                 self.spawn(id, async move { Outcome::Preview(preview(&client, scope, &sandbox, version).await) });
             }
+            Effect::LoadTranscript { id, sandbox } => {
+                self.spawn(id, async move { Outcome::Transcript(away::conversation(&client, &scope, &sandbox).await) })
+            }
             Effect::Highlight { id, language, code } => {
                 self.spawn_blocking(id, move || Outcome::Highlighted(text::highlight(&language, &code)))
             }
@@ -84,22 +93,31 @@ impl Calls {
                     }
                 });
             }
+            Effect::LoadDrafts { id } => {
+                let drafts = self.drafts.clone();
+                self.spawn_blocking(id, move || Outcome::Drafts(drafts.load()));
+            }
+            Effect::KeepDraft { sandbox, text } => self.drafts.keep(sandbox, text),
             Effect::Quit
             | Effect::Suspend
             | Effect::Redraw
             | Effect::SetMouse { .. }
             | Effect::Copy { .. }
             | Effect::Edit { .. }
-            | Effect::PageConversation { .. }
+            | Effect::Page { .. }
             | Effect::SetTimer { .. }
             | Effect::StopTimer { .. } => {}
         }
     }
 
-    fn spawn(&self, id: EffectId, call: impl Future<Output = Outcome> + Send + 'static) {
+    /// Starts what takes time; its outcome goes to the queue.
+    pub fn spawn(&self, id: EffectId, call: impl Future<Output = Outcome> + Send + 'static) {
         let queue = self.queue.clone();
         tokio::spawn(async move {
             let outcome = Box::new(call.await);
+            if let Some(error) = failure(&outcome) {
+                tracing::warn!(error = sanitize_line(&error).as_str(), "a call failed");
+            }
             // Nobody takes it when the screen is closing.
             let _ = queue.send(Event::Done { id, outcome }).await;
         });
@@ -111,6 +129,24 @@ impl Calls {
             let _ = queue.blocking_send(Event::Done { id, outcome: Box::new(work()) });
         });
     }
+}
+
+/// What is shown to the person, for the log.
+fn failure(outcome: &Outcome) -> Option<String> {
+    let error = match outcome {
+        Outcome::Sandboxes(Err(error)) => error,
+        Outcome::Versions(Err(error)) => error,
+        Outcome::Commands(Err(error)) => error,
+        Outcome::Items(Err(error)) => error,
+        Outcome::Found(Err(error)) => error,
+        Outcome::Spent(Err(error)) => error,
+        Outcome::Command(Err(error)) => error,
+        Outcome::Preview(Err(error)) => error,
+        Outcome::Transcript(Err(error)) => error,
+        Outcome::Copied(Err(error)) => return Some(error.clone()),
+        _ => return None,
+    };
+    Some(error.to_string())
 }
 
 /// A dry run, followed to its end.

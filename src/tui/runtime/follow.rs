@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     client::{Client, Follow},
-    core::AccountId,
+    core::{AccountId, text::sanitize_line},
     tui::app::{Event, LinkEvent},
 };
 
@@ -17,7 +17,10 @@ pub(super) async fn follow(client: Client, account: AccountId, queue: mpsc::Send
             Follow::Published(published) => Event::Published(Box::new(published)),
             // Most breaks are a server that is replaced: only what can't be mended at once is told.
             Follow::Broken => continue,
-            Follow::Lost(error) => Event::Link(LinkEvent::Lost { error }),
+            Follow::Lost(error) => {
+                tracing::warn!(error = sanitize_line(&error.to_string()).as_str(), "the server can't be followed");
+                Event::Link(LinkEvent::Lost { error })
+            }
         };
         if queue.send(event).await.is_err() {
             return;

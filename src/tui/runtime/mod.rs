@@ -6,6 +6,8 @@
 
 mod away;
 mod calls;
+mod clipboard;
+mod drafts;
 mod follow;
 mod history;
 mod timers;
@@ -22,7 +24,8 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use self::{calls::Calls, timers::Timers};
+pub use self::clipboard::Clipboard;
+use self::{calls::Calls, drafts::Drafts, timers::Timers};
 use super::{
     app::{
         Effect, EffectId, Event, Model, Outcome, TermEvent,
@@ -65,10 +68,10 @@ pub struct Options {
     pub still: bool,
     /// The terminal is on another machine.
     pub far: bool,
-    /// File with prompts of earlier days.
-    pub history: PathBuf,
-    /// Folder for the draft that an editor gets.
-    pub drafts: PathBuf,
+    /// Folder for prompts of earlier days, drafts, and the draft that an editor gets.
+    pub data: PathBuf,
+    /// Where copies go beside the terminal.
+    pub clipboard: Clipboard,
 }
 
 /// Themes for both backgrounds, made when they are first needed.
@@ -111,7 +114,7 @@ impl Themes {
 /// # Errors
 /// The terminal's.
 pub async fn run(term: &mut Term, client: Client, options: Options) -> io::Result<()> {
-    let Options { scope, keymap, mut themes, mouse, ascii, still, far, history, drafts } = options;
+    let Options { scope, keymap, mut themes, mouse, ascii, still, far, data, clipboard } = options;
     let place = Place {
         account: scope.account.clone(),
         profile: scope.profile,
@@ -131,22 +134,11 @@ pub async fn run(term: &mut Term, client: Client, options: Options) -> io::Resul
     let (sender, queue) = mpsc::channel(QUEUE);
     tokio::spawn(follow::follow(client.clone(), scope.account.clone(), sender.clone()));
     let frame = if far { FRAME_FAR } else { FRAME };
-    let calls = Calls::new(client.clone(), scope.clone(), history, sender);
-    Loop {
-        term,
-        model,
-        themes,
-        calls,
-        queue,
-        timers: Timers::default(),
-        own: VecDeque::new(),
-        frame,
-        client,
-        scope,
-        drafts,
-    }
-    .run()
-    .await
+    let drafts = Drafts::new(data.join("drafts").join(scope.profile.as_str()).join(scope.account.as_str()));
+    let calls = Calls::new(client, scope, data.join("prompts"), drafts, sender);
+    Loop { term, model, themes, calls, queue, timers: Timers::default(), own: VecDeque::new(), frame, clipboard, data }
+        .run()
+        .await
 }
 
 struct Loop<'a> {
@@ -160,16 +152,31 @@ struct Loop<'a> {
     own: VecDeque<Event>,
     /// The least time between two frames that no key asked for.
     frame: Duration,
-    client: Client,
-    scope: Scope,
+    clipboard: Clipboard,
     /// Folder for the draft that an editor gets.
-    drafts: PathBuf,
+    data: PathBuf,
 }
 
 impl Loop<'_> {
     async fn run(mut self) -> io::Result<()> {
+        let ended = self.go_on().await;
+        if !self.model.ended {
+            // The terminal failed, and nobody told the model.
+            let effects = update(&mut self.model, Timestamp::now(), Event::Term(TermEvent::Ended));
+            for effect in effects.into_iter().filter(|effect| matches!(effect, Effect::KeepDraft { .. })) {
+                self.calls.start(effect);
+            }
+        }
+        self.calls.settled().await;
+        ended
+    }
+
+    async fn go_on(&mut self) -> io::Result<()> {
         let mut drawn = Instant::now();
         let mut due: Option<Instant> = None;
+        // What needs no server, such as drafts, waits for no event.
+        let Size { columns, rows } = self.term.size();
+        self.take_all(Event::Term(TermEvent::Resized { columns, rows }), true).await?;
         while !self.model.ended {
             let (event, pressing) = tokio::select! {
                 biased;
@@ -241,18 +248,19 @@ impl Loop<'_> {
             Effect::Redraw => self.term.redraw(),
             Effect::SetMouse { on } => self.term.set_mouse(on)?,
             Effect::Copy { id, text } => {
-                let outcome = Outcome::Copied(self.term.copy(&text));
-                self.done(id, outcome);
+                let sent = self.term.copy(&text);
+                let clipboard = self.clipboard.clone();
+                self.calls.spawn(id, async move { Outcome::Copied(clipboard.take(text, sent).await) });
             }
             Effect::SetTimer { timer, after } => self.timers.set(timer, after),
             Effect::StopTimer { timer } => self.timers.stop(timer),
             Effect::Edit { id, text } => {
-                let edited = self.term.lend(away::edit(&self.drafts, text)).await?;
+                let edited = away::edit(self.term, &self.data, &text).await?;
                 self.done(id, Outcome::Edited(edited));
                 self.resized();
             }
-            Effect::PageConversation { id, sandbox } => {
-                let paged = self.term.lend(away::page_conversation(&self.client, &self.scope, &sandbox)).await?;
+            Effect::Page { id, text } => {
+                let paged = away::page(self.term, &text).await?;
                 self.done(id, Outcome::Paged(paged));
                 self.resized();
             }

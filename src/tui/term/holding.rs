@@ -1,18 +1,40 @@
 //! Taking the terminal and giving it back: for good, for a program that has it meanwhile, and while we stand still.
 
 use std::{
+    future::pending,
     io,
     pin::pin,
+    process::{ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
-use super::{Life, Term, TermEvent, modes, signals};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
+
+use super::{
+    Life, Term, TermEvent, modes,
+    signals::{self, Told},
+};
 
 /// How long the last answers may take when the terminal goes to somebody else, who would get them as keys.
 const LAST_ANSWERS: Duration = Duration::from_millis(100);
 
 /// The same of a far terminal that has much before it.
 const LAST_ANSWERS_FAR: Duration = Duration::from_millis(500);
+
+/// How long a program that has the terminal may take to end when we are told to: an editor writes its recovery file.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+/// What became of a program that had the terminal.
+#[derive(Debug)]
+pub enum Lent {
+    /// It came to its end.
+    Done(ExitStatus),
+    /// It never had it.
+    NotStarted(io::Error),
+    /// A signal asked us to end, and it was told so too; or the terminal is gone.
+    Ended,
+}
 
 impl Term {
     /// Stands still as ctrl-z asks for, and comes back with the next frame whole. [`Term::next`] does it by itself when
@@ -26,22 +48,68 @@ impl Term {
         self.take_again()
     }
 
-    /// Lends the terminal to a program while `work` is done: an editor, a pager. Its input isn't read meanwhile.
+    /// Lends the terminal to a program until it ends: an editor, a pager. Our input isn't read meanwhile; with `text`
+    /// the program's input is that. A signal to end is one for the program too.
     ///
     /// # Errors
-    /// The terminal can't be given back or taken again.
-    pub async fn lend<T>(&mut self, work: impl Future<Output = T>) -> io::Result<T> {
+    /// The terminal can't be given back.
+    pub async fn lend(&mut self, mut program: Command, text: Option<&str>) -> io::Result<Lent> {
         self.give_back()?;
-        let mut work = pin!(work);
-        let done = loop {
-            tokio::select! {
-                done = &mut work => break done,
-                // The program stands still: so do we, or the shell would wait for us.
-                () = self.signals.stopped() => signals::stand_still(),
+        program.stdin(if text.is_some() { Stdio::piped() } else { Stdio::inherit() });
+        let mut child = match program.spawn() {
+            Ok(child) => child,
+            Err(error) => {
+                self.take_again()?;
+                return Ok(Lent::NotStarted(error));
             }
         };
-        self.take_again()?;
-        Ok(done)
+        // It isn't waited for before `work` is done: until then no other process has its number.
+        let pid = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        let tell = |signal| pid.map(|pid| kill_process(pid, signal));
+        let input = child.stdin.take();
+        let feed = async move {
+            if let (Some(mut input), Some(text)) = (input, text) {
+                // A pager that is left early has shown enough.
+                let _ = input.write_all(text.as_bytes()).await;
+            }
+            pending().await
+        };
+        let mut work = pin!(async {
+            tokio::select! {
+                status = child.wait() => status,
+                never = feed => never,
+            }
+        });
+        let number = loop {
+            tokio::select! {
+                biased;
+                told = self.signals.while_lent() => match told {
+                    Told::End(number) => break number,
+                    // The program stands still: so do we, or the shell would wait for us.
+                    _ => signals::stand_still(),
+                },
+                status = &mut work => {
+                    if self.take_again().is_err() {
+                        // It hung up, and the program noticed first.
+                        self.life = Life::Ending;
+                        return Ok(Lent::Ended);
+                    }
+                    return Ok(status.map_or_else(Lent::NotStarted, Lent::Done));
+                }
+            }
+        };
+        self.signal = Some(number);
+        self.life = Life::Ending;
+        // Of the keys ctrl-\ reached it already; a core that nobody asked for is no way to be told.
+        tell(if number == Signal::HUP.as_raw() { Signal::HUP } else { Signal::TERM });
+        let left_by_itself = timeout(LAST_MOMENT, &mut work).await.is_ok();
+        if !left_by_itself {
+            tell(Signal::KILL);
+            let _ = work.await;
+        }
+        // A terminal that is gone needs none.
+        let _ = self.tty.get_ref().mend(!left_by_itself);
+        Ok(Lent::Ended)
     }
 
     pub(super) fn leave(&mut self) -> io::Result<()> {

@@ -29,7 +29,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-pub use self::tty::{Refused, restore_on_panic};
+pub use self::{
+    holding::Lent,
+    tty::{Refused, restore_on_panic},
+};
 use self::{
     input::Input,
     outgoing::Outgoing,
@@ -45,7 +48,7 @@ const TURN: usize = 64 << 10;
 
 /// The longest clipboard that is sent, encoded. Terminals that have a bound have this one (hterm, screen and many after
 /// them: 100,000 bytes with what stands around it), and drop what is longer without a word.
-const MAX_CLIPBOARD: usize = 99_000;
+pub const MAX_CLIPBOARD: usize = 99_000;
 
 /// What the user likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -260,19 +263,15 @@ impl Term {
         Ok(())
     }
 
-    /// Sends a text to the clipboard of the person's terminal, wherever that is; says what was done. Whether the
-    /// terminal takes it isn't known.
-    ///
-    /// # Errors
-    /// The text is longer than terminals take.
-    pub fn copy(&mut self, text: &str) -> Result<&'static str, String> {
+    /// Sends a text to the clipboard of the person's terminal, wherever that is. Whether the terminal takes it isn't
+    /// known; one that is longer than terminals take isn't sent, which is said.
+    pub fn copy(&mut self, text: &str) -> bool {
         let encoded = BASE64_STANDARD.encode(text);
-        if encoded.len() > MAX_CLIPBOARD {
-            let (has, most) = (text.len() / 1000, MAX_CLIPBOARD / 4 * 3 / 1000);
-            return Err(format!("{has} kB are too long for a terminal's clipboard (OSC 52 takes {most} kB)"));
+        let fits = encoded.len() <= MAX_CLIPBOARD;
+        if fits {
+            self.order(format!("\x1b]52;c;{encoded}\x1b\\").as_bytes());
         }
-        self.order(format!("\x1b]52;c;{encoded}\x1b\\").as_bytes());
-        Ok("sent to your terminal (OSC 52)")
+        fits
     }
 
     /// Lets the next frame be drawn as a whole.

@@ -16,6 +16,11 @@ const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
 const LEAVE: &[u8] =
     b"\x1b[?2026l\x1b[m\x1b[?1006l\x1b[?1000l\x1b[?2031l\x1b[?1004l\x1b[?2004l\x1b[<u\x1b[?25h\x1b[?1049l";
 
+/// What takes back the modes that a killed editor or pager may have set. Not kitty's keys: they are a stack, and what
+/// is on it may be the shell's.
+pub(super) const ABANDONED: &[u8] =
+    b"\x18\x1b[?2026l\x1b[m\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[?1l\x1b>\x1b[?25h\x1b[?1049l";
+
 /// CAN ends whatever sequence has begun.
 const CANCEL: u8 = 0x18;
 

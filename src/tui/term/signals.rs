@@ -1,6 +1,9 @@
 //! Signals that a program on a terminal has to hear.
 
-use std::{io, thread, time::Duration};
+use std::{
+    io, thread,
+    time::{Duration, Instant},
+};
 
 use futures::FutureExt;
 use rustix::process::{Signal as Kill, getpgid, getpgrp, getppid, getsid, kill_current_process_group};
@@ -26,7 +29,12 @@ pub(super) struct Signals {
     resized: Signal,
     stop: Signal,
     continued: Signal,
+    /// Until then a ctrl-c is one for a program that had the terminal.
+    of_another: Option<Instant>,
 }
+
+/// How late a signal may be that was sent to us and to a program that ended by it.
+const LATE: Duration = Duration::from_millis(500);
 
 const HUP: i32 = 1;
 const INT: i32 = 2;
@@ -41,33 +49,49 @@ impl Signals {
             resized: signal(SignalKind::window_change())?,
             stop: signal(SignalKind::from_raw(Kill::TSTP.as_raw()))?,
             continued: signal(SignalKind::from_raw(Kill::CONT.as_raw()))?,
+            of_another: None,
         })
     }
 
     /// The next one. Can be given up without loss.
     pub async fn next(&mut self) -> Told {
-        let [hup, term, int, quit] = &mut self.ends;
+        loop {
+            let [hup, term, int, quit] = &mut self.ends;
+            let told = tokio::select! {
+                biased;
+                _ = hup.0.recv() => Told::End(hup.1),
+                _ = term.0.recv() => Told::End(term.1),
+                _ = int.0.recv() => Told::End(int.1),
+                _ = quit.0.recv() => Told::End(quit.1),
+                _ = self.stop.recv() => Told::Stop,
+                _ = self.continued.recv() => Told::Continued,
+                _ = self.resized.recv() => Told::Resized,
+            };
+            if told != Told::End(INT) || self.of_another.is_none_or(|until| Instant::now() >= until) {
+                return told;
+            }
+        }
+    }
+
+    /// The next one that matters while a program has the terminal: to stand still, or to end. ctrl-c is that program's,
+    /// and so is the window's size.
+    pub async fn while_lent(&mut self) -> Told {
+        let [hup, term, _, quit] = &mut self.ends;
         tokio::select! {
             biased;
             _ = hup.0.recv() => Told::End(hup.1),
             _ = term.0.recv() => Told::End(term.1),
-            _ = int.0.recv() => Told::End(int.1),
             _ = quit.0.recv() => Told::End(quit.1),
             _ = self.stop.recv() => Told::Stop,
-            _ = self.continued.recv() => Told::Continued,
-            _ = self.resized.recv() => Told::Resized,
         }
     }
 
-    /// The next one to stand still.
-    pub async fn stopped(&mut self) {
-        self.stop.recv().await;
-    }
-
-    /// Forgets ctrl-c and ctrl-\ that were typed for a program that had the terminal: they reach all of its group.
+    /// Forgets ctrl-c that was typed for a program that had the terminal: it reaches all of its group, and us perhaps
+    /// after the program's end. With our modes no key makes that signal.
     pub fn forget_keys(&mut self) {
+        self.of_another = Some(Instant::now() + LATE);
         for (signal, number) in &mut self.ends {
-            while matches!(*number, INT | QUIT) && signal.recv().now_or_never().is_some() {}
+            while *number == INT && signal.recv().now_or_never().is_some() {}
         }
         while self.continued.recv().now_or_never().is_some() {}
     }

@@ -130,6 +130,16 @@ impl Tty {
         said
     }
 
+    /// Sets the device as it was before, after a program that had it. `torn`: it was killed, and so may have left the
+    /// terminal in its own modes.
+    pub fn mend(&self, torn: bool) -> io::Result<()> {
+        let said = if torn { self.write_all(modes::ABANDONED) } else { Ok(()) };
+        self.drop_input();
+        // Not to a terminal that hung up, which is why we are here as often as not.
+        let set = tcsetattr(&self.fd, OptionalActions::Now, &self.before).map_err(io::Error::from);
+        said.and(set)
+    }
+
     /// Drops input that nobody has read.
     pub fn drop_input(&self) {
         let _ = tcflush(&self.fd, QueueSelector::IFlush);

@@ -88,6 +88,9 @@ fn draw_status(paint: &mut Paint<'_>, area: Rect) {
                 let style = paint.part(Part::Error);
                 vec![Piece::of(&sanitize_line(&format!(" {} ", error.message)), style)]
             }
+            _ if paint.model.loads_transcript() => {
+                vec![Piece::ours(" loading the transcript for the pager ", paint.part(Part::Pending))]
+            }
             _ => under_way(paint, chat, &mut right),
         },
     };

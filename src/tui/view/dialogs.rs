@@ -14,8 +14,7 @@ use crate::{
     core::text::sanitize_line,
     tui::{
         app::{
-            draft,
-            layout::{self, COMMANDS},
+            draft, layout,
             model::{
                 Dialog,
                 dialog::{CreateForm, Field, Question},
@@ -56,27 +55,19 @@ pub(super) fn draw(paint: &mut Paint<'_>) {
 }
 
 fn draw_form(paint: &mut Paint<'_>, area: Rect, form: &CreateForm) {
-    let mut y = area.y;
-    // The commands give way when there is no room: every field and what is wrong with it stays.
-    let spare = usize::from(area.height).saturating_sub(Field::ALL.len() + form.problems.len());
-    let commands = u16::try_from((spare + 1).clamp(1, COMMANDS)).unwrap_or(1);
-    for field in Field::ALL {
-        let (label, text, height, placeholder) = match field {
-            Field::Name => ("Name", &form.name, 1, "made up when empty"),
-            Field::Image => ("Image", &form.image, 1, "the default image when empty"),
-            Field::Commands => ("Commands", &form.commands, commands, "Dockerfile commands, one a line: RUN apt-get …"),
-            Field::Secrets => ("Secrets", &form.secrets, 1, "names of secrets, with blanks between"),
+    for (field, row) in layout::fields(area, form) {
+        let (label, text, placeholder) = match field {
+            Field::Name => ("Name", &form.name, "made up when empty"),
+            Field::Image => ("Image", &form.image, "the default image when empty"),
+            Field::Commands => ("Commands", &form.commands, "Dockerfile commands, one a line: RUN apt-get …"),
+            Field::Secrets => ("Secrets", &form.secrets, "names of secrets, with blanks between"),
         };
-        let row = Rect { y, height: height.min(area.bottom().saturating_sub(y)), ..area };
         draw_field(paint, row, label, text, placeholder, form.field == field);
-        y += row.height;
-        for (_, problem) in form.problems.iter().filter(|(of, _)| *of == field) {
+        let problems = form.problems.iter().filter(|(of, _)| *of == field);
+        for ((_, problem), y) in problems.zip(row.bottom()..area.bottom()) {
             let style = paint.part(Part::Error);
             let width = area.width.saturating_sub(LABEL);
-            if y < area.bottom() {
-                paint.text((area.x + LABEL, y), width, sanitize_line(problem).as_str(), style);
-                y += 1;
-            }
+            paint.text((area.x + LABEL, y), width, sanitize_line(problem).as_str(), style);
         }
     }
 }
@@ -114,10 +105,10 @@ fn draw_field(
 }
 
 fn draw_question(paint: &mut Paint<'_>, area: Rect, question: &Question) {
-    let choices = u16::try_from(question.choices.len()).unwrap_or(u16::MAX).min(area.height);
-    let detail = Rect { height: area.height - choices, ..area };
+    let choices = layout::choices(area, question);
+    let detail = Rect { height: area.height - choices.height, ..area };
     paint.prose(detail, crate::core::text::sanitize(&question.detail).as_str(), Style::new());
-    for ((n, choice), y) in question.choices.iter().enumerate().zip(area.bottom() - choices..area.bottom()) {
+    for ((n, choice), y) in question.choices.iter().enumerate().zip(choices.top()..choices.bottom()) {
         let row = Rect { y, height: 1, ..area };
         let left = [
             Piece::ours("  ", Style::new()),

@@ -21,7 +21,7 @@ use crate::{
 pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
     let area = Rect { x: area.x + 1, width: area.width - 2, ..area };
     let running = paint.model.sandboxes.all().iter().filter(|one| one.status == SandboxStatus::Running).count();
-    let left = if paint.model.size.columns >= layout::WIDE { place(paint) } else { tabs(paint, running) };
+    let left = if paint.model.size.columns >= layout::WIDE { place(paint) } else { tabs(paint) };
     let right = match &paint.model.link {
         Link::Connected => figures(paint, running),
         Link::Starting => vec![Piece::ours("connecting", paint.part(Part::Pending))],
@@ -51,24 +51,22 @@ fn place(paint: &Paint<'_>) -> Vec<Piece<'static>> {
     ]
 }
 
-fn tabs(paint: &Paint<'_>, running: usize) -> Vec<Piece<'static>> {
-    let names = ["Sandboxes", "Versions", "Chat"];
+fn tabs(paint: &Paint<'_>) -> Vec<Piece<'static>> {
     let current = match paint.model.focus {
-        Focus::Sandboxes => 0,
-        Focus::Versions => 1,
-        Focus::Transcript | Focus::Prompt => 2,
+        Focus::Prompt => Focus::Transcript,
+        other => other,
     };
-    let mut tabs = Vec::new();
-    for (n, name) in names.into_iter().enumerate() {
-        let style = paint.part(if n == current { Part::Accent } else { Part::Dim });
-        let named = paint.model.size.columns >= layout::NAMED_TABS;
-        tabs.push(Piece::ours(if named { format!("{} {name}", n + 1) } else { format!("{}", n + 1) }, style));
-        if n == 0 && running > 0 {
-            tabs.push(Piece::ours(format!(" {}{running}", paint.marks.runs), paint.part(Part::Running)));
+    let mut pieces = Vec::new();
+    for tab in layout::tabs(paint.model) {
+        let style = paint.part(if tab.pane == current { Part::Accent } else { Part::Dim });
+        pieces.push(Piece::ours(tab.label, style));
+        if tab.running > 0 {
+            let text = format!(" {}{}", paint.marks.runs, tab.running);
+            pieces.push(Piece::ours(text, paint.part(Part::Running)));
         }
-        tabs.push(Piece::ours("  ", style));
+        pieces.push(Piece::ours(" ".repeat(usize::from(layout::TAB_GAP)), style));
     }
-    tabs
+    pieces
 }
 
 /// What is being done unseen, what runs, and what the day has cost; tabs say the second themselves.

@@ -6,7 +6,7 @@ use super::paint::{Paint, Piece, columns};
 use crate::{
     core::text::sanitize_line,
     tui::{
-        app::{model::dialog::Palette, reader},
+        app::{layout, model::dialog::Palette, reader},
         theme::Part,
     },
 };
@@ -23,11 +23,9 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect, palette: &Palette) {
     }
     paint.caret = Some(Position::new((area.x + used).min(area.right()), area.y));
 
-    let rows = Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
-    let height = usize::from(rows.height);
-    let first = (palette.cursor + 1).saturating_sub(height);
+    let (rows, first) = layout::palette_rows(area, palette);
     let context = reader::pane(paint.model.focus);
-    let visible = palette.found.iter().enumerate().skip(first).take(height);
+    let visible = palette.found.iter().enumerate().skip(first).take(usize::from(rows.height));
     for ((n, (action, fits)), y) in visible.zip(rows.y..) {
         let row = Rect { y, height: 1, ..rows };
         let key = paint.key(context, *action).unwrap_or_default();

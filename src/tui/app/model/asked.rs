@@ -29,6 +29,8 @@ pub(in crate::tui::app) enum Asked {
     Preview(SandboxId, VersionId),
     /// The draft of this sandbox, or of none, back from the editor.
     Edit(Option<SandboxId>),
+    /// This sandbox's whole conversation, for the pager.
+    Transcript(SandboxId),
     /// The pager's end.
     Page,
     /// What became of a copy.
@@ -37,4 +39,6 @@ pub(in crate::tui::app) enum Asked {
     Highlight(SandboxId),
     /// Prompts of earlier days.
     History,
+    /// Drafts of earlier screens.
+    Drafts,
 }

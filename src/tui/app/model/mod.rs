@@ -99,6 +99,10 @@ pub struct Model {
     pub(super) conversations: BTreeMap<ConversationId, SandboxId>,
     /// Turns and shell commands that were told to stop: none is told twice.
     pub(super) interrupted: BTreeSet<RequestId>,
+    /// What of each draft is kept for the next screen; nothing is of an empty one.
+    pub(super) kept: BTreeMap<Option<SandboxId>, Kept>,
+    /// A draft may have changed since they were kept.
+    pub(super) touched: bool,
     /// The person did something, or the first list was there: the focus is theirs.
     pub(super) settled: bool,
     /// Since when what was spent today counts.
@@ -107,6 +111,15 @@ pub struct Model {
     pub(super) started: bool,
     pub(super) next_effect: u64,
     pub(super) next_request: u64,
+}
+
+/// A draft as it was last kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// Of its text.
+    pub hash: u64,
+    /// This screen kept it, and didn't only find it.
+    pub ours: bool,
 }
 
 /// What doesn't change while the screen is open.
@@ -222,6 +235,8 @@ impl Model {
             told: BTreeSet::new(),
             conversations: BTreeMap::new(),
             interrupted: BTreeSet::new(),
+            kept: BTreeMap::new(),
+            touched: false,
             settled: false,
             spent_since: None,
             started: false,
@@ -312,6 +327,11 @@ impl Model {
     /// The selected sandbox's turn.
     pub fn turn(&self) -> Option<RequestId> {
         self.chat()?.turn
+    }
+
+    /// The pager's text is on its way.
+    pub fn loads_transcript(&self) -> bool {
+        self.asked.values().any(|asked| matches!(asked, Asked::Transcript(_)))
     }
 
     /// What an interrupt stops in the selected sandbox: the newest of what is under way and wasn't told yet.

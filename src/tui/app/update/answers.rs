@@ -43,7 +43,9 @@ impl Step<'_> {
             (Asked::Edit(sandbox), Outcome::Edited(Ok(text))) => self.take_edited(sandbox, &text),
             (Asked::Edit(_) | Asked::Page | Asked::Copy, Outcome::Edited(Err(text)) | Outcome::Copied(Err(text)))
             | (Asked::Page, Outcome::Paged(Err(text))) => self.say(Level::Error, &text, ""),
-            (Asked::Copy, Outcome::Copied(Ok(done))) => self.say(Level::Info, done, ""),
+            (Asked::Transcript(sandbox), Outcome::Transcript(text)) => self.take_transcript(&sandbox, text),
+            (Asked::Copy, Outcome::Copied(Ok(done))) => self.say(Level::Info, &done, ""),
+            (Asked::Drafts, Outcome::Drafts(drafts)) => self.take_drafts(drafts),
             (Asked::Highlight(sandbox), Outcome::Highlighted(highlighted)) => {
                 if let Some(chat) = self.model.chats.get_mut(&sandbox) {
                     chat.transcript.take_highlighted(highlighted);

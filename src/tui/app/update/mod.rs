@@ -5,6 +5,7 @@ mod answers;
 mod commands;
 mod create;
 mod dialogs;
+mod drafts;
 mod finder;
 mod focus;
 mod keys;
@@ -50,6 +51,8 @@ impl Step<'_> {
         if !std::mem::replace(&mut self.model.started, true) {
             let id = self.model.ask(Asked::History);
             self.order(Effect::LoadHistory { id });
+            let id = self.model.ask(Asked::Drafts);
+            self.order(Effect::LoadDrafts { id });
         }
     }
 
@@ -65,8 +68,14 @@ impl Step<'_> {
 
     fn terminal(&mut self, event: TermEvent) {
         match event {
-            TermEvent::Pressed { key } => self.pressed(key),
-            TermEvent::Pasted { text } => self.pasted(&text),
+            TermEvent::Pressed { key } => {
+                self.model.touched = true;
+                self.pressed(key);
+            }
+            TermEvent::Pasted { text } => {
+                self.model.touched = true;
+                self.pasted(&text);
+            }
             TermEvent::Mouse { what, column, row } => self.mouse(what, column, row),
             TermEvent::Resized { columns, rows } => self.model.size = super::model::Size { columns, rows },
             TermEvent::Focused { gained } => self.model.attended = gained,
@@ -85,7 +94,12 @@ impl Step<'_> {
             // What was typed while there was no sandbox is for the first one.
             if chat.prompt.is_empty() && !self.model.draft.is_empty() {
                 chat.prompt = std::mem::take(&mut self.model.draft);
+                self.model.touched = true;
             }
+        }
+        // What is sent comes back in no case.
+        if self.effects.iter().any(|effect| matches!(effect, Effect::Submit { .. })) {
+            self.keep_drafts(false);
         }
         self.settle_lists();
         self.settle_transcript();
@@ -98,6 +112,7 @@ impl Step<'_> {
 
     fn quit(&mut self) {
         self.model.ended = true;
+        self.keep_drafts(true);
         self.order(Effect::Quit);
     }
 }

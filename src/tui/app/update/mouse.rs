@@ -4,10 +4,11 @@ use ratatui::layout::{Position, Rect};
 
 use super::Step;
 use crate::tui::app::{
+    action::Action,
     event::Mouse,
     layout,
     model::{
-        Focus,
+        Dialog, Focus,
         list::{Listing, Row},
     },
 };
@@ -23,7 +24,10 @@ impl Step<'_> {
         let at = Position::new(column, row);
         if !self.model.dialogs.is_empty() {
             match what {
-                Mouse::Click => {}
+                Mouse::Click => {
+                    self.model.settled = true;
+                    self.click_dialog(at);
+                }
                 Mouse::WheelUp => self.wheel_dialog(false),
                 Mouse::WheelDown => self.wheel_dialog(true),
             }
@@ -41,7 +45,10 @@ impl Step<'_> {
 
     fn click(&mut self, at: Position) {
         let areas = layout::areas(self.model);
-        if areas.sandboxes.contains(at) {
+        if let Some(tab) = layout::tabs(self.model).into_iter().find(|tab| tab.area.contains(at)) {
+            // Who comes to a running sandbox wants to talk to it.
+            self.focus(if tab.pane == Focus::Transcript && self.runs() { Focus::Prompt } else { tab.pane });
+        } else if areas.sandboxes.contains(at) {
             self.focus(Focus::Sandboxes);
             pick(&mut self.model.sandboxes, layout::list_rows(areas.sandboxes), at);
         } else if areas.versions.contains(at) {
@@ -54,6 +61,42 @@ impl Step<'_> {
             if let Some(chat) = self.model.chat_mut() {
                 chat.transcript.select_at(at.y - areas.transcript.y);
             }
+        } else if areas.status.contains(at)
+            && let Some(chat) = self.model.chat_mut()
+            // All of the row that says so: its words are small.
+            && chat.transcript.unseen > 0
+        {
+            chat.transcript.go_bottom();
+        }
+    }
+
+    /// In a dialog a click goes where it points; on the choice that has the cursor, and on a command, it is Enter.
+    fn click_dialog(&mut self, at: Position) {
+        let Some(open) = self.model.dialogs.last() else { return };
+        let inside = layout::inside(layout::dialog(self.model, open));
+        match self.model.dialogs.last_mut() {
+            Some(Dialog::Question(question)) => {
+                let rows = layout::choices(inside, question);
+                if rows.contains(at) {
+                    let place = usize::from(at.y - rows.y);
+                    if std::mem::replace(&mut question.cursor, place) == place {
+                        self.act_in_question(Action::Accept);
+                    }
+                }
+            }
+            Some(Dialog::Palette(palette)) => {
+                let (rows, first) = layout::palette_rows(inside, palette);
+                let place = first + usize::from(at.y.saturating_sub(rows.y));
+                if rows.contains(at) && place < palette.found.len() {
+                    palette.cursor = place;
+                    self.act_in_finder(Action::Accept);
+                }
+            }
+            Some(Dialog::Create(form)) => {
+                let field = layout::fields(inside, form).into_iter().find(|(_, row)| row.contains(at));
+                form.field = field.map_or(form.field, |(field, _)| field);
+            }
+            _ => {}
         }
     }
 

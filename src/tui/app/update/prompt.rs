@@ -156,6 +156,7 @@ impl Step<'_> {
 
     /// The editor's text is its sandbox's draft, whichever is selected by now.
     pub(super) fn take_edited(&mut self, sandbox: Option<SandboxId>, text: &str) {
+        self.model.touched = true;
         let prompt = match sandbox.and_then(|id| self.model.chats.get_mut(&id)) {
             Some(chat) => &mut chat.prompt,
             None => &mut self.model.draft,

@@ -208,6 +208,7 @@ impl Step<'_> {
 
     /// Puts what was typed into the prompt again, unless something else stands there.
     fn give_back(&mut self, sandbox: Option<&str>, typed: &str) {
+        self.model.touched = true;
         let id = sandbox.and_then(|named| self.resolve(named));
         let prompt = match id.and_then(|id| self.model.chats.get_mut(&id)) {
             Some(chat) => &mut chat.prompt,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
 
-use super::{Step, toasts::ends};
+use super::{Step, drafts, toasts::ends};
 use crate::{
     core::item::Level,
     tui::app::{
@@ -28,6 +28,7 @@ impl Step<'_> {
                 self.model.armed.take_if(|armed| armed.until <= now);
             }
             Timer::Chord => self.model.chord_waited = !self.model.chord.is_empty(),
+            Timer::Draft => self.keep_drafts(false),
             // What a day costs begins anew at midnight.
             Timer::Minute if self.new_day() => self.ask_spent(),
             Timer::Minute | Timer::Second => {}
@@ -48,6 +49,7 @@ impl Step<'_> {
             (Timer::Armed, armed),
             (Timer::Chord, chord),
             (Timer::Toast, toast),
+            (Timer::Draft, self.model.touched.then_some(drafts::PAUSE)),
             (Timer::Minute, minute),
             (Timer::Second, second),
         ];

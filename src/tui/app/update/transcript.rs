@@ -60,10 +60,7 @@ impl Step<'_> {
         let text = match action {
             Action::CopyItem => transcript.selected_text(),
             Action::CopyCode => transcript.selected_code(),
-            _ => {
-                let id = self.model.ask(Asked::Page);
-                return self.order(Effect::PageConversation { id, sandbox });
-            }
+            _ => return self.load_transcript(sandbox),
         };
         match text {
             Some(text) => {
@@ -71,6 +68,29 @@ impl Step<'_> {
                 self.order(Effect::Copy { id, text });
             }
             None => self.say(Level::Info, "There is nothing to copy", ""),
+        }
+    }
+
+    /// Asks for what the pager is to show. The screen goes on meanwhile: a server may stand still.
+    fn load_transcript(&mut self, sandbox: SandboxId) {
+        // Where the status row is not shown nobody would see that it comes.
+        if layout::areas(self.model).status.is_empty() {
+            self.focus(Focus::Transcript);
+        }
+        self.model.asked.retain(|_, asked| !matches!(asked, Asked::Transcript(_)));
+        let id = self.model.ask(Asked::Transcript(sandbox.clone()));
+        self.order(Effect::LoadTranscript { id, sandbox });
+    }
+
+    /// Shows it in the pager. Who has gone to another sandbox meanwhile isn't taken away from it.
+    pub(super) fn take_transcript(&mut self, sandbox: &SandboxId, text: Result<String, ApiError>) {
+        match text {
+            Ok(text) if self.model.sandbox().is_some_and(|shown| shown.sandbox_id == *sandbox) => {
+                let id = self.model.ask(Asked::Page);
+                self.order(Effect::Page { id, text });
+            }
+            Ok(_) => {}
+            Err(error) => self.say_error(&error),
         }
     }
 

@@ -91,7 +91,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         Just(Timer::Second),
         Just(Timer::Toast),
         Just(Timer::Armed),
-        Just(Timer::Chord)
+        Just(Timer::Chord),
+        Just(Timer::Draft)
     ];
     prop_oneof![
         20 => prop::sample::select(&KEYS[..]).prop_map(Happening::Key),
@@ -299,6 +300,14 @@ fn answer_to(order: &Effect, works: bool) -> Option<(EffectId, Outcome)> {
             (*id, Outcome::Preview(if works { Ok(Default::default()) } else { Err(failed()) }))
         }
         Effect::Edit { id, text } => (*id, Outcome::Edited(if works { Ok(text.clone()) } else { Err("no".into()) })),
+        Effect::LoadTranscript { id, .. } => {
+            (*id, Outcome::Transcript(if works { Ok("all".into()) } else { Err(failed()) }))
+        }
+        Effect::Page { id, .. } => (*id, Outcome::Paged(if works { Ok(()) } else { Err("no".into()) })),
+        Effect::LoadDrafts { id } => {
+            let kept = SandboxId::new("sb-1").unwrap();
+            (*id, Outcome::Drafts(vec![(Some(kept), "a draft".into()), (None, "for none".into())]))
+        }
         Effect::LoadHistory { id } => (*id, Outcome::History(vec!["one".into(), "two\nlines".into()])),
         _ => return None,
     })

@@ -1,7 +1,10 @@
 //! Tables of what events do, and what holds whatever happens.
 
 mod always;
+mod away;
+mod drafts;
 mod lists;
+mod mouse;
 mod prompt;
 mod turns;
 mod work;
@@ -210,7 +213,12 @@ pub(super) fn orders(mut effects: Vec<Effect>) -> Vec<Effect> {
     effects.retain(|effect| {
         !matches!(
             effect,
-            Effect::SetTimer { .. } | Effect::StopTimer { .. } | Effect::KeepPrompt { .. } | Effect::LoadHistory { .. }
+            Effect::SetTimer { .. }
+                | Effect::StopTimer { .. }
+                | Effect::KeepPrompt { .. }
+                | Effect::LoadHistory { .. }
+                | Effect::KeepDraft { .. }
+                | Effect::LoadDrafts { .. }
         )
     });
     effects
