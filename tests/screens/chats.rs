@@ -68,7 +68,7 @@ fn an_item_is_selected_and_something_new_came() {
 #[test]
 fn a_search_marks_what_it_found() {
     let mut model = build::focused(build::afternoon(80, 24), Focus::Transcript);
-    let search = Search { text: "TEST".to_owned(), typing: false, asked: None, found: vec![0, 1, 5], at: Some(1) };
+    let search = Search { text: "TEST".to_owned(), found: vec![0, 1, 5], at: Some(1), ..Search::default() };
     model.chat_mut().unwrap().transcript.search = Some(search);
     assert_snapshot!(screen(&model));
     model.chat_mut().unwrap().transcript.search =

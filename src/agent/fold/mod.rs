@@ -42,6 +42,8 @@ pub struct Fold {
     spent: Usage,
     last_result: Option<ResultLine>,
     stray: String,
+    /// Of this turn an item says already that it was interrupted.
+    cut: bool,
 }
 
 /// Stray text that is kept for telling why a run broke: its last lines say it, and a flood says nothing more.
@@ -174,7 +176,10 @@ impl Fold {
                 Block::Text { text } if assistant.is_api_error_message => {
                     ItemBody::Notice { level: Level::Error, text: text.clone() }
                 }
-                Block::Text { text } => ItemBody::Text { text: text.clone(), aborted: assistant.aborted },
+                Block::Text { text } => {
+                    self.cut |= assistant.aborted;
+                    ItemBody::Text { text: text.clone(), aborted: assistant.aborted }
+                }
                 Block::Thinking { thinking } => {
                     ItemBody::Thinking { text: thinking.clone(), duration_ms: assistant.thinking_duration_ms }
                 }
@@ -212,12 +217,13 @@ impl Fold {
         if user.is_synthetic || user.is_replay || text.raw().is_empty() {
             return items;
         }
-        items.push(item(
-            line.uuid.clone().unwrap_or_else(|| format!("{}/user/{}", self.process, self.seen.len())),
-            line,
-            user.timestamp.as_deref(),
-            ItemBody::Notice { level: Level::Info, text },
-        ));
+        let body = match interrupts(&text) {
+            true if self.cut => return items,
+            true => ItemBody::Notice { level: Level::Warning, text: "interrupted".into() },
+            false => ItemBody::Notice { level: Level::Info, text },
+        };
+        let key = line.uuid.clone().unwrap_or_else(|| format!("{}/user/{}", self.process, self.seen.len()));
+        items.push(item(key, line, user.timestamp.as_deref(), body));
         items
     }
 
@@ -235,6 +241,7 @@ impl Fold {
         self.results += 1;
         self.last_result = Some(result.clone());
         self.open.clear();
+        self.cut = false;
         let mut items = Vec::new();
         let ending = Ending::of(None, Some(result), "");
         if let Ending::ApiError { .. } = ending {
@@ -245,7 +252,8 @@ impl Fold {
             usage: used,
             duration_ms: result.duration_ms,
             rounds: result.num_turns,
-            is_error: result.is_error,
+            // Who stopped it knows; to the CLI that is an error.
+            is_error: result.is_error && ending != Ending::Interrupted,
             denied: result.permission_denials.iter().map(|d| d.tool_name.clone()).collect(),
         };
         items.push(item(key, line, None, body));
@@ -264,6 +272,11 @@ impl Fold {
 /// An item that a line made.
 fn item(key: String, line: &Line, timestamp: Option<&str>, body: ItemBody) -> Item {
     Item { key, parent: line.parent.clone(), timestamp: timestamp.map(str::to_owned), body }
+}
+
+/// What the CLI says in the user's place when it was interrupted: while it answered, or while a tool ran.
+fn interrupts(text: &Untrusted) -> bool {
+    matches!(text.raw(), "[Request interrupted by user]" | "[Request interrupted by user for tool use]")
 }
 
 /// Milliseconds that a hostile line can't make absurd: at most a year.

@@ -15,17 +15,13 @@ pub(super) fn item(line: &Line, level: Level, text: impl Into<Untrusted>) -> Ite
 pub(super) fn of(line: &Line) -> Option<Item> {
     let (level, text) = match &line.event {
         Event::ApiRetry(retry) => {
-            let status = retry.error_status.map_or_else(|| "no answer".to_owned(), |s| s.to_string());
+            let said = match (retry.error_status, retry.error.raw()) {
+                (Some(status), error) => format!("the API said {status} ({error})"),
+                (None, "" | "unknown") => "the API gave no answer".to_owned(),
+                (None, error) => format!("the API gave no answer ({error})"),
+            };
             let seconds = super::millis(retry.retry_delay_ms).div_ceil(1000);
-            (
-                Level::Warning,
-                format!(
-                    "the API said {status} ({}); attempt {} of {} in {seconds} s",
-                    retry.error.raw(),
-                    retry.attempt,
-                    retry.max_retries
-                ),
-            )
+            (Level::Warning, format!("{said}; attempt {} of {} in {seconds} s", retry.attempt, retry.max_retries))
         }
         Event::ModelFallback(fallback) => (Level::Warning, fallback.content.raw().to_owned()),
         Event::RateLimit(limit) => {

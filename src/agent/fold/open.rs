@@ -58,6 +58,11 @@ pub enum Change {
         /// The new text.
         text: Untrusted,
     },
+    /// A block goes without ever becoming an item.
+    Dropped {
+        /// Its key.
+        item: String,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +77,11 @@ impl Open {
         if parent.is_some() {
             return;
         }
+        if stream.event == Raw::MessageStart {
+            // After half an answer the CLI tries again: blocks of the first try that have no line yet will get none.
+            let gone = std::mem::take(&mut self.blocks).into_values();
+            self.changes.extend(gone.map(|block| Change::Dropped { item: block.item }));
+        }
         let Some(message) = &stream.api_message_id else { return };
         match &stream.event {
             Raw::ContentBlockStart { index, content_block } => self.begin(message, *index, content_block),
@@ -84,7 +94,7 @@ impl Open {
                 };
                 self.grow(message, *index, text);
             }
-            Raw::ContentBlockStop { index } => self.close(message, *index),
+            // A block that is whole goes with its line, which comes before its end or soon after.
             _ => {}
         }
     }

@@ -83,6 +83,53 @@ fn an_interrupt_keeps_what_was_written() {
 }
 
 #[test]
+fn an_interrupt_is_told_once_and_is_no_failure() {
+    let told = |items: &[Item]| -> Vec<String> {
+        let told = items.iter().filter_map(|item| match &item.body {
+            ItemBody::Text { aborted: true, .. } => Some("aborted".to_owned()),
+            ItemBody::Notice { text, .. } => Some(text.raw().to_owned()),
+            ItemBody::Result { is_error: true, .. } => Some("failed".to_owned()),
+            _ => None,
+        });
+        told.collect()
+    };
+    assert_eq!(told(&fold(&recording("sigint-while-streaming")).0), ["aborted"]);
+    // Nothing was cut: the sentence is all there is.
+    assert_eq!(told(&fold(&recording("sigint-in-bash-tool")).0), ["interrupted"]);
+}
+
+#[test]
+fn the_half_answer_of_a_try_that_broke_goes_when_the_next_begins() {
+    let mut lines = recording("partial");
+    let line = lines.iter().position(|line| matches!(line.event, Event::Assistant(_))).unwrap();
+    let tried = lines[..line].to_vec();
+    lines.splice(..0, tried);
+    let mut live = Fold::new("p", Usage::default());
+    let mut told = Vec::new();
+    for line in &lines {
+        drop(live.apply(line));
+        told.extend(live.take_changes());
+    }
+    let begun: Vec<usize> =
+        told.iter().enumerate().filter(|(_, change)| matches!(change, Change::Begun(_))).map(|(at, _)| at).collect();
+    let gone: Vec<usize> = told
+        .iter()
+        .enumerate()
+        .filter(|(_, change)| matches!(change, Change::Dropped { .. }))
+        .map(|(at, _)| at)
+        .collect();
+    assert_eq!(gone.len(), 1, "{told:?}");
+    assert!(begun[0] < gone[0] && gone[0] < begun[1], "before the next one begins");
+}
+
+#[test]
+fn a_retry_without_an_answer_is_told_in_words() {
+    let retry = r#"{"type":"system","subtype":"api_retry","attempt":1,"max_retries":10,"retry_delay_ms":600.5,"error_status":null,"error":"unknown","uuid":"u"}"#;
+    let ItemBody::Notice { text, .. } = &fold(&[parse(retry)]).0[0].body else { panic!("no notice") };
+    assert_eq!(text.raw(), "the API gave no answer; attempt 1 of 10 in 1 s");
+}
+
+#[test]
 fn a_finished_call_says_how_long_it_took() {
     let (items, _) = fold(&recording("tools"));
     let took = items.iter().filter_map(|item| match &item.body {
@@ -183,6 +230,7 @@ fn open_blocks_grow_to_the_text_that_is_committed() {
                     assert_eq!(from, so_far.len());
                     so_far.push_str(text.raw());
                 }
+                Change::Dropped { item } => panic!("{item} got its line"),
             }
         }
     }

@@ -123,6 +123,11 @@ impl Bus {
             Change::Grown { item, from, text } => {
                 self.with(account, |channel| channel.grow(conversation, &item, from as u64, text));
             }
+            Change::Dropped { item } => self.with(account, |channel| {
+                if channel.open.remove(&(conversation, item.clone())).is_some() {
+                    channel.send(Published::Live(Live::Dropped { conversation, items: vec![item] }));
+                }
+            }),
         }
     }
 

@@ -162,6 +162,27 @@ async fn blocks_that_a_turn_leaves_open_are_dropped_and_those_of_a_shell_go_on()
 }
 
 #[tokio::test]
+async fn a_block_that_goes_is_told_once_and_in_no_keyframe() {
+    let dir = tempfile::tempdir().unwrap();
+    let (bus, store) = open(&dir).await;
+    let conversation = ConversationId::new();
+    let mut stream = Box::pin(bus.follow(&store, &account(), None).await.unwrap());
+    assert!(matches!(stream.next().await, Some(Published::Live(Live::Keyframe { .. }))));
+    let block = fold::OpenBlock { item: "m/0".into(), kind: OpenKind::Text, tool: None, text: "half".into() };
+    bus.delta(&account(), conversation, Change::Begun(block));
+    for _ in 0..2 {
+        bus.delta(&account(), conversation, Change::Dropped { item: "m/0".into() });
+    }
+    bus.live(&account(), Live::Committed { seq: 9 });
+    let told: Vec<_> = stream.by_ref().take(3).collect().await;
+    let dropped = |live: &Live| matches!(live, Live::Dropped { items, .. } if *items == ["m/0"]);
+    assert!(matches!(&told[1], Published::Live(live) if dropped(live)), "{told:?}");
+    assert!(matches!(&told[2], Published::Live(Live::Committed { seq: 9 })), "{told:?}");
+    let first = Box::pin(bus.follow(&store, &account(), None).await.unwrap()).next().await.unwrap();
+    assert!(matches!(&first, Published::Live(Live::Keyframe { open, .. }) if open.is_empty()), "{first:?}");
+}
+
+#[tokio::test]
 async fn a_slow_follower_is_cut_off() {
     let dir = tempfile::tempdir().unwrap();
     let (bus, store) = open(&dir).await;

@@ -22,8 +22,14 @@ impl Unshown {
         if !wait {
             return self.all();
         }
-        self.behind.retain(|change| is_open(item(change)));
-        self.waiting.retain(|change| is_open(item(change)));
+        let still = |change: &Change| match change {
+            Change::Begun(block) => is_open(&block.item),
+            Change::Grown { item, .. } => is_open(item),
+            // It may have been shown before.
+            Change::Dropped { .. } => true,
+        };
+        self.behind.retain(still);
+        self.waiting.retain(still);
         Vec::new()
     }
 
@@ -42,13 +48,6 @@ impl Unshown {
         let mut all = take(&mut self.behind);
         all.append(&mut self.waiting);
         all
-    }
-}
-
-fn item(change: &Change) -> &str {
-    match change {
-        Change::Begun(block) => &block.item,
-        Change::Grown { item, .. } => item,
     }
 }
 
@@ -84,5 +83,13 @@ mod tests {
         assert_eq!(unshown.add(vec![grown("a", 0)], true, |_| true), []);
         assert_eq!(unshown.add(vec![grown("a", 1), grown("b", 0)], true, |item| item == "b"), []);
         assert_eq!(unshown.all(), [grown("b", 0)]);
+    }
+
+    #[test]
+    fn that_a_block_goes_is_told_behind_lines_too() {
+        let mut unshown = Unshown::default();
+        let gone = Change::Dropped { item: "a".to_owned() };
+        assert_eq!(unshown.add(vec![grown("a", 1), gone.clone(), grown("b", 0)], true, |item| item == "b"), []);
+        assert_eq!(unshown.all(), [gone, grown("b", 0)]);
     }
 }

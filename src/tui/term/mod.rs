@@ -9,6 +9,7 @@
 //! has both directions, [`tty`] does it. Nothing here waits for an answer of the terminal. Input and output don't block:
 //! a terminal that reads slowly gets fewer frames, the latest of them.
 
+mod grid;
 mod holding;
 mod input;
 mod lexer;

@@ -10,6 +10,8 @@ use ratatui::{
 };
 use unicode_width::UnicodeWidthStr;
 
+use super::grid::{Grid, columns_of, uncertain};
+
 /// A terminal that knows DEC mode 2026 shows all of what stands between at once; the others ignore it.
 const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
@@ -17,6 +19,10 @@ const END: &[u8] = b"\x1b[?2026l";
 const CLEAR: &[u8] = b"\x1b[2J";
 const SHOW: &[u8] = b"\x1b[?25h";
 const HIDE: &[u8] = b"\x1b[?25l";
+
+/// What is too wide for its row stays in it, or goes on in the next.
+const STAY: &[u8] = b"\x1b[?7l";
+const WRAP: &[u8] = b"\x1b[?7h";
 
 /// What ratatui draws on.
 #[derive(Debug, Default)]
@@ -27,9 +33,18 @@ pub(super) struct Screen {
     /// A frame has begun in `out`.
     open: bool,
     cleared: bool,
+    grid: Grid,
     /// Where the frame wants the cursor, and where the terminal has it.
     caret: Option<Position>,
     shown: Option<Position>,
+}
+
+/// Where the terminal's cursor is while a frame is drawn, as far as that is certain, and how it writes.
+#[derive(Debug, Default)]
+struct Pen {
+    at: Option<Position>,
+    row: Option<u16>,
+    look: Look,
 }
 
 /// How a cell looks; a terminal's own look at first and at the end of each frame.
@@ -43,11 +58,18 @@ struct Look {
 
 impl Screen {
     pub fn new(columns: u16, rows: u16) -> Self {
-        Self { size: Size::new(columns, rows), ..Self::default() }
+        let mut screen = Self::default();
+        screen.resize(columns, rows);
+        screen
     }
 
+    /// ratatui clears all when it sees another size.
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.size = Size::new(columns, rows);
+        let size = Size::new(columns, rows);
+        if self.size != size {
+            self.size = size;
+            self.grid.clear(size);
+        }
     }
 
     /// The terminal shows who knows what: the next frame begins with clearing it.
@@ -59,6 +81,7 @@ impl Screen {
     }
 
     fn clear_all(&mut self) {
+        self.grid.clear(self.size);
         if !self.cleared {
             self.cleared = true;
             self.begin();
@@ -133,6 +156,44 @@ impl Screen {
         }
     }
 
+    fn cell(&mut self, pen: &mut Pen, x: u16, y: u16, cell: &Cell) {
+        self.begin();
+        self.go(pen.at, pen.row, x, y);
+        let look = Look { fg: cell.fg, bg: cell.bg, line: cell.underline_color, modifier: cell.modifier };
+        self.look(pen.look, look);
+        pen.look = look;
+        let symbol = cell.symbol();
+        let doubt = uncertain(symbol);
+        // A terminal that takes each of its characters for a wide one.
+        let wraps = doubt && usize::from(x) + 2 * symbol.chars().count() > usize::from(self.size.width);
+        if wraps {
+            self.out.extend_from_slice(STAY);
+        }
+        // At the right edge the cursor stays until the next character; where, terminals differ.
+        let width = self.text(symbol);
+        if wraps {
+            self.out.extend_from_slice(WRAP);
+        }
+        pen.at = width.map(|width| Position::new(x.saturating_add(width), y)).filter(|at| at.x < self.size.width);
+        pen.row = (!doubt).then_some(y);
+    }
+
+    /// A row from its first uncertain cluster on, with what did not change: whatever the terminal takes the clusters
+    /// for, nothing of what they covered, or cover now, is left.
+    fn rest(&mut self, pen: &mut Pen, from: u16, y: u16) {
+        for (x, cell) in self.grid.rest(from, y) {
+            if uncertain(cell.symbol()) {
+                // One that is narrower there leaves what stood in its other columns.
+                let mut blank = cell.clone();
+                blank.set_symbol(" ");
+                for column in (x..).take(columns_of(&cell)) {
+                    self.cell(pen, column, y, &blank);
+                }
+            }
+            self.cell(pen, x, y, &cell);
+        }
+    }
+
     /// The cell's text, and the columns that all terminals agree it takes.
     ///
     /// The last wall: whatever a widget has put into a cell, no control character leaves here.
@@ -189,24 +250,22 @@ impl Backend for Screen {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        let mut look = Look::default();
-        let mut at = None;
-        let mut row = None;
-        for (x, y, cell) in content {
-            self.begin();
-            self.go(at, row, x, y);
-            row = Some(y);
-            let to = Look { fg: cell.fg, bg: cell.bg, line: cell.underline_color, modifier: cell.modifier };
-            self.look(look, to);
-            look = to;
-            // At the right edge the cursor stays until the next character; where, terminals differ.
-            at = self
-                .text(cell.symbol())
-                .map(|width| Position::new(x.saturating_add(width), y))
-                .filter(|at| at.x < self.size.width);
+        let content: Vec<_> = content.collect();
+        let mut pen = Pen::default();
+        for row in content.chunk_by(|one, next| one.1 == next.1) {
+            let y = row[0].1;
+            let before = self.grid.uncertain(y);
+            row.iter().for_each(|(x, _, cell)| self.grid.put(*x, y, cell));
+            let rest = [before, self.grid.uncertain(y)].into_iter().flatten().min();
+            for (x, _, cell) in row.iter().filter(|(x, ..)| rest.is_none_or(|rest| *x < rest)) {
+                self.cell(&mut pen, *x, y, cell);
+            }
+            if let Some(rest) = rest {
+                self.rest(&mut pen, rest, y);
+            }
         }
-        self.look(look, Look::default());
-        if row.is_some() && self.shown.is_some() {
+        self.look(pen.look, Look::default());
+        if !content.is_empty() && self.shown.is_some() {
             // It is somewhere else now.
             self.shown = Some(Position::new(u16::MAX, u16::MAX));
         }
@@ -271,3 +330,6 @@ impl Backend for Screen {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,11 @@ use super::{
     Fold, Laid, Line, MadeFor, Role, Span, growing,
     highlight::{Colours, Highlights},
     line::both,
+    long::{self, Most},
     parts::{head, mark, seconds, spent},
     tool, wrap,
 };
-use crate::core::{Item, ItemBody, item::Level};
+use crate::core::{Item, ItemBody, item::Level, text::sanitize};
 
 /// Lays an item out.
 pub(super) fn lay(item: &Item, made_for: MadeFor, highlights: &Highlights) -> Laid {
@@ -45,7 +46,10 @@ fn indent(item: &Item, made_for: MadeFor) -> u16 {
 fn simple(body: &ItemBody, made_for: MadeFor) -> Vec<Line> {
     let columns = usize::from(made_for.width);
     match body {
-        ItemBody::Prompt { text } => prose(text.clean().as_str().trim_end(), Role::Prompt, columns),
+        ItemBody::Prompt { text } => {
+            let most = if made_for.fold == Fold::Unfolded { long::ALL } else { long::BRIEF };
+            prose(text.raw().trim_end(), Role::Prompt, most, made_for)
+        }
         ItemBody::Text { .. } => Vec::new(),
         ItemBody::Thinking { text, duration_ms } => {
             let unfolded = made_for.fold == Fold::Unfolded && !text.raw().trim().is_empty();
@@ -54,7 +58,7 @@ fn simple(body: &ItemBody, made_for: MadeFor) -> Vec<Line> {
             let right = duration_ms.map(|ms| Span::part(seconds(ms), Role::Dim));
             let mut lines = vec![both(left, right.into_iter().collect(), columns, made_for.ascii)];
             if unfolded {
-                lines.extend(prose(text.clean().as_str().trim(), Role::Dim, columns));
+                lines.extend(prose(text.raw().trim(), Role::Dim, long::ALL, made_for));
             }
             lines
         }
@@ -65,7 +69,7 @@ fn simple(body: &ItemBody, made_for: MadeFor) -> Vec<Line> {
                 Level::Warning => Role::Warning,
                 Level::Error => Role::Error,
             };
-            prose(text.clean().as_str().trim_end(), role, columns)
+            prose(text.raw().trim_end(), role, long::ALL, made_for)
         }
         ItemBody::Result { usage, duration_ms, is_error, denied, .. } => {
             let mut left = Vec::new();
@@ -87,7 +91,21 @@ fn cut(text: &str, made_for: MadeFor) -> String {
     super::line::cut(text, usize::from(made_for.width), made_for.ascii)
 }
 
-fn prose(text: &str, role: Role, columns: usize) -> Vec<Line> {
-    let rows = wrap::prose(&[Span::part(text, role)], columns);
-    rows.into_iter().map(|spans| Line { spans, right: Vec::new() }).collect()
+/// Untrusted text, or its ends.
+fn prose(text: &str, role: Role, most: Most, made_for: MadeFor) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let add = |lines: &mut Vec<Line>, text: &str| {
+        let clean = sanitize(text);
+        let rows = wrap::prose(&[Span::part(clean.as_str().trim_end(), role)], usize::from(made_for.width));
+        lines.extend(rows.into_iter().map(|spans| Line { spans, right: Vec::new() }));
+    };
+    match long::ends(text, most) {
+        None => add(&mut lines, text),
+        Some(ends) => {
+            add(&mut lines, ends.first);
+            lines.push(ends.row(made_for));
+            add(&mut lines, ends.last);
+        }
+    }
+    lines
 }

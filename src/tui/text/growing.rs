@@ -4,7 +4,7 @@
 //! piece is long, after 8 KiB. Where it is cut depends only on what stands before, so a text that grows is cut as the
 //! whole is, and a piece that is complete never changes. Price: a link's definition counts only in its own piece.
 
-use super::{Fold, Line, MadeFor, Role, highlight::Colours, line, markdown, parts};
+use super::{Fold, Line, MadeFor, Role, highlight::Colours, line, long, markdown, parts};
 use crate::core::text::sanitize;
 
 /// A piece ends at the next line's end after this: what is laid out again for each frame while it grows.
@@ -115,16 +115,23 @@ impl Growing {
     fn working(&self, made_for: MadeFor) -> Line {
         let what = if self.kind == Kind::Thinking { "thinking" } else { "calling a tool" };
         let mark = parts::mark(Fold::Folded, made_for.ascii);
-        let dots = if made_for.ascii { "..." } else { "…" };
-        let text = format!("{mark} {what}{dots} {}", parts::size(self.len));
+        let text = format!("{mark} {what}{} {}", parts::dots(made_for.ascii), parts::size(self.len));
         Line::of(line::cut(&text, usize::from(made_for.width), made_for.ascii), Role::Dim)
     }
 }
 
-/// Lays out a whole text of markdown.
+/// Lays out a whole text of markdown; of an absurd one its ends.
 pub(super) fn whole(text: &str, made_for: MadeFor, lines: &mut Vec<Line>, colours: &mut Colours<'_>) {
     let mut colours = Some(colours);
-    Cutter::default().rest(text, |piece| add(lines, &piece, made_for, &mut colours));
+    let mut cutter = Cutter::default();
+    let Some(ends) = long::ends(text, long::ALL) else {
+        return cutter.rest(text, |piece| add(lines, &piece, made_for, &mut colours));
+    };
+    cutter.rest(ends.first, |piece| add(lines, &piece, made_for, &mut colours));
+    lines.push(ends.row(made_for));
+    // What is left out says whether the rest stands in a fence.
+    cutter.rest(ends.middle, drop);
+    cutter.rest(ends.last, |piece| add(lines, &piece, made_for, &mut colours));
 }
 
 fn add(lines: &mut Vec<Line>, piece: &Piece, made_for: MadeFor, colours: &mut Option<&mut Colours<'_>>) {

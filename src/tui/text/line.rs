@@ -85,24 +85,28 @@ impl Line {
 
     /// Where the line holds a text, in bytes of [`Self::text`]; upper and lower case are the same.
     pub fn find(&self, text: &str) -> Vec<Range<usize>> {
-        let wanted: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
-        let line = self.text();
-        // Each lower-case letter with the range of the letter that it is of.
-        let letters: Vec<(char, usize, usize)> = line
-            .char_indices()
-            .flat_map(|(at, c)| c.to_lowercase().map(move |lower| (lower, at, at + c.len_utf8())))
-            .collect();
-        let mut found = Vec::new();
-        let mut at = 0;
-        while !wanted.is_empty() && at + wanted.len() <= letters.len() {
-            let here = &letters[at..at + wanted.len()];
-            if here.iter().map(|letter| letter.0).eq(wanted.iter().copied()) {
-                found.push(here[0].1..here[here.len() - 1].2);
-                at += wanted.len();
-            } else {
-                at += 1;
-            }
-        }
-        found
+        find(&self.text(), text)
     }
+}
+
+/// Where a line of text holds another; upper and lower case are the same.
+pub fn find(line: &str, text: &str) -> Vec<Range<usize>> {
+    let wanted: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
+    // Each lower-case letter with the range of the letter that it is of.
+    let letters: Vec<(char, usize, usize)> = line
+        .char_indices()
+        .flat_map(|(at, c)| c.to_lowercase().map(move |lower| (lower, at, at + c.len_utf8())))
+        .collect();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while !wanted.is_empty() && at + wanted.len() <= letters.len() {
+        let here = &letters[at..at + wanted.len()];
+        if here.iter().map(|letter| letter.0).eq(wanted.iter().copied()) {
+            found.push(here[0].1..here[here.len() - 1].2);
+            at += wanted.len();
+        } else {
+            at += 1;
+        }
+    }
+    found
 }

@@ -7,6 +7,7 @@ mod card;
 mod growing;
 mod highlight;
 mod line;
+mod long;
 mod markdown;
 mod parts;
 mod plain;
@@ -16,6 +17,7 @@ mod wrap;
 pub use self::{
     growing::Growing,
     highlight::{Code, Highlighted, Highlights, highlight},
+    line::find,
     plain::{last_code, plain},
 };
 use crate::{

@@ -31,6 +31,11 @@ pub(super) fn mark(fold: Fold, ascii: bool) -> &'static str {
     }
 }
 
+/// `…`: there is more.
+pub(super) fn dots(ascii: bool) -> &'static str {
+    if ascii { "..." } else { "…" }
+}
+
 /// `14.1 s`, `3 m 05 s`, `2 h 10 m`.
 pub(super) fn seconds(ms: u64) -> String {
     let s = ms / 1000;

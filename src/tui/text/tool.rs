@@ -185,7 +185,13 @@ fn text(text: &Untrusted, first: usize, last: usize, indent: usize, role: Role, 
     let hidden = if all.len() > first + last + 1 { all.len() - first - last } else { 0 };
     for (i, line) in all.iter().enumerate() {
         if hidden > 0 && i == first {
-            push(&mut out, &format!("{} {hidden} lines more", dots(made_for)), indent, Role::Dim, made_for);
+            push(
+                &mut out,
+                &format!("{} {hidden} lines more", parts::dots(made_for.ascii)),
+                indent,
+                Role::Dim,
+                made_for,
+            );
         }
         if hidden > 0 && (first..first + hidden).contains(&i) {
             continue;
@@ -193,7 +199,7 @@ fn text(text: &Untrusted, first: usize, last: usize, indent: usize, role: Role, 
         let (line, more) = cut_bytes(line);
         push(&mut out, sanitize_line(line).as_str(), indent, role, made_for);
         if more > 0 {
-            push(&mut out, &format!("{} {more} bytes more", dots(made_for)), indent, Role::Dim, made_for);
+            push(&mut out, &format!("{} {more} bytes more", parts::dots(made_for.ascii)), indent, Role::Dim, made_for);
         }
     }
     out
@@ -243,18 +249,14 @@ fn diff(diff: &[DiffLine], most: usize, made_for: MadeFor) -> Vec<Line> {
             out.push(row(all));
         }
         if more > 0 {
-            push(&mut out, &format!("{} {more} bytes more", dots(made_for)), INDENT, Role::Dim, made_for);
+            push(&mut out, &format!("{} {more} bytes more", parts::dots(made_for.ascii)), INDENT, Role::Dim, made_for);
         }
     }
     if shown < diff.len() {
-        let text = format!("{} {} lines more", dots(made_for), diff.len() - shown);
+        let text = format!("{} {} lines more", parts::dots(made_for.ascii), diff.len() - shown);
         push(&mut out, &text, INDENT, Role::Dim, made_for);
     }
     out
-}
-
-fn dots(made_for: MadeFor) -> &'static str {
-    if made_for.ascii { "..." } else { "…" }
 }
 
 /// As much of a line as is shown, and how many bytes aren't.

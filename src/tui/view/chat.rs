@@ -13,7 +13,10 @@ use crate::{
             Action,
             action::Context,
             layout::{Areas, NAMED_TABS, WIDE},
-            model::{Chat, Focus, transcript::Search},
+            model::{
+                Chat, Focus,
+                transcript::{Search, Spot},
+            },
         },
         theme::Part,
     },
@@ -79,7 +82,7 @@ fn draw_status(paint: &mut Paint<'_>, area: Rect) {
     }
     let left = match &chat.transcript.search {
         Some(search) => {
-            right.push(Piece::ours(format!(" {} ", found(search)), paint.part(Part::Dim)));
+            right.push(Piece::ours(format!(" {} ", found(paint, search)), paint.part(Part::Dim)));
             search_line(paint, area, search)
         }
         None => match &chat.transcript.error {
@@ -110,10 +113,20 @@ fn search_line(paint: &mut Paint<'_>, area: Rect, search: &Search) -> Vec<Piece<
     ]
 }
 
-fn found(search: &Search) -> String {
+/// How far the search is. It counts items: how many places each has only its layout says.
+fn found(paint: &Paint<'_>, search: &Search) -> String {
     match search.at {
         _ if search.asked.is_some() => "searching".to_owned(),
-        Some(at) => format!("{} of {}", at + 1, search.found.len()),
+        Some(at) => {
+            let item = format!("item {} of {}", at + 1, search.found.len());
+            match (search.spot, paint.key(Context::Transcript, Action::PageTranscript)) {
+                (Some(Spot::LeftOut), Some(key)) => {
+                    format!("in what is left out: {key} shows it {} {item}", paint.marks.dot)
+                }
+                (Some(Spot::LeftOut), None) => format!("in what is left out {} {item}", paint.marks.dot),
+                _ => item,
+            }
+        }
         None if search.typing || search.text.is_empty() => String::new(),
         None => "not found".to_owned(),
     }

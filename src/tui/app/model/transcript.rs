@@ -3,6 +3,8 @@
 //! The window holds what surrounds the viewport; older and newer items are asked for when it comes near their end.
 //! The place is (item, row in it), never a sum of heights: only items that are seen are laid out.
 //!
+//! The cursor is always on an item that is seen: scrolled off the screen it goes to the nearest one that is.
+//!
 //! How it is used: facts go in ([`Transcript::take`], [`Transcript::take_items`], [`Transcript::take_delta`], …), the
 //! person moves ([`Transcript::scroll`], [`Transcript::next_item`], …), then [`Transcript::settle`] lays out what is
 //! seen and says what is missing; views read [`Transcript::visible`].
@@ -82,6 +84,9 @@ pub struct Transcript {
     jump: Option<u64>,
     /// Bytes of all entries.
     bytes: usize,
+    /// How often an item was laid out.
+    #[cfg(test)]
+    layouts: usize,
 }
 
 /// What a transcript is laid out for.
@@ -149,6 +154,19 @@ pub struct Search {
     pub found: Vec<u64>,
     /// Which of them is shown.
     pub at: Option<usize>,
+    /// Where in it, when that is here.
+    pub spot: Option<Spot>,
+    /// It is gone to from below: the last of its places is the first to be shown.
+    pub back: bool,
+}
+
+/// Where in an item a searched text stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spot {
+    /// In this row, as the item is laid out.
+    Row(usize),
+    /// In nothing that can be unfolded: in the middle of what is too long.
+    LeftOut,
 }
 
 /// One that shows its end as soon as it is there.
@@ -176,6 +194,8 @@ impl Default for Transcript {
             stale: false,
             jump: None,
             bytes: 0,
+            #[cfg(test)]
+            layouts: 0,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
             action::Action,
             layout,
             model::{
-                Asked, Chat, Focus, Link,
+                Asked, Focus, Link,
                 transcript::{Pane, Search},
             },
         },
@@ -149,16 +149,7 @@ impl Step<'_> {
 
     fn next_match(&mut self, forward: bool) {
         let Some(chat) = self.model.chat_mut() else { return };
-        let at = |chat: &Chat| chat.transcript.search.as_ref().and_then(|search| search.at);
-        let before = at(chat);
-        chat.transcript.next_match(forward);
-        let after = at(chat);
-        let wrapped = match (before, after) {
-            (Some(before), Some(after)) if forward => after <= before,
-            (Some(before), Some(after)) => after >= before,
-            _ => false,
-        };
-        if wrapped {
+        if chat.transcript.next_match(forward) {
             let said =
                 if forward { "Behind the last match comes the first" } else { "Before the first comes the last" };
             self.say(Level::Info, said, "");

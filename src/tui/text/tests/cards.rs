@@ -90,6 +90,36 @@ fn huge_and_binary_output_is_told_and_not_shown() {
 }
 
 #[test]
+fn a_long_prompt_shows_its_ends_and_is_copied_whole() {
+    let text: String = (1..=26_000).map(|n| format!("line {n}\n")).collect();
+    let prompt = item(ItemBody::Prompt { text: text.clone().into() });
+    let rows =
+        |fold| -> Vec<String> { laid(&prompt, MadeFor { fold, ..made_for(40) }).iter().map(Line::text).collect() };
+    let brief = rows(Fold::Brief);
+    assert_eq!((brief.len(), brief[19].as_str(), brief[20].as_str()), (41, "line 20", "… 25960 lines more"));
+    assert_eq!(brief[40], "line 26000");
+    let whole = rows(Fold::Unfolded);
+    assert_eq!((whole.len(), whole[3000].as_str()), (6001, "… 20000 lines more"));
+    assert_eq!(plain(&prompt), text);
+
+    let one = item(ItemBody::Prompt { text: "word ".repeat(200_000).into() });
+    let lines = laid(&one, made_for(80));
+    assert!(lines.len() < 100 && lines.iter().any(|line| line.text().ends_with("kB more")), "{} rows", lines.len());
+    let short: String = (1..=41).map(|n| format!("line {n}\n")).collect();
+    assert_eq!(laid(&item(ItemBody::Prompt { text: short.into() }), made_for(40)).len(), 41, "no line hides one line");
+}
+
+#[test]
+fn an_absurd_answer_shows_its_ends_in_their_own_looks() {
+    let text = format!("begin\n\n```\n{}```\n\n*end*", "code\n".repeat(100_000));
+    let lines = marked(&laid(&prose(&text), made_for(40)), 40);
+    assert!(lines.lines().count() < 6100, "{}", lines.lines().count());
+    let around: Vec<&str> = lines.lines().skip_while(|line| !line.contains("lines more")).take(2).collect();
+    assert!(around.len() == 2 && around[1].contains("{Co:code"), "{around:?}");
+    assert!(lines.trim_end().ends_with("{Em:end}"));
+}
+
+#[test]
 fn how_a_long_command_went_is_said_below_it_too() {
     let tool = |lines: usize, state| Tool {
         name: SHELL.into(),

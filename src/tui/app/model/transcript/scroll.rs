@@ -45,9 +45,9 @@ impl Transcript {
 
     /// Puts the top on a place, or on the last one that fills the pane.
     pub(super) fn go(&mut self, top: Place) {
-        let last = self.last_top();
-        self.follow = top >= last && !self.more_after;
-        self.top = top.min(last);
+        let (top, end) = self.filled(top);
+        self.follow = end && !self.more_after;
+        self.top = top;
         if self.follow {
             self.unseen = 0;
         }

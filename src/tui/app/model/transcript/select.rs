@@ -61,17 +61,28 @@ impl Transcript {
         (!texts.is_empty()).then(|| texts.join("\n\n"))
     }
 
-    /// The last block of code of what is selected; without a selection the last one of the window.
+    /// The last block of code of what is selected; without a selection the last one of the items on the screen.
     pub fn selected_code(&self) -> Option<String> {
-        let mut range = match self.selected() {
-            Some(range) => range,
-            None => 0..=self.entries.len().saturating_sub(1),
-        };
+        let seen = || self.visible().last().map(|row| self.top.entry..=row.place.entry);
+        let mut range = self.selected().or_else(seen)?;
         range
             .by_ref()
             .rev()
             .filter_map(|place| self.entries.get(place))
             .find_map(|entry| text::last_code(&entry.item.item))
+    }
+
+    /// What acts on an item acts on one that is seen: a cursor that scrolling took off the screen goes to the nearest.
+    pub(super) fn keep_cursor_seen(&mut self) {
+        let Some(cursor) = self.cursor.as_deref() else { return };
+        let Some(last) = self.visible().last().map(|row| row.place.entry) else { return };
+        // Of one that went with its part of the window it is known where one came from: G comes from above.
+        let far = if self.follow { 0 } else { usize::MAX };
+        let place = self.index(cursor);
+        let seen = place.unwrap_or(far).clamp(self.top.entry, last);
+        if place != Some(seen) {
+            self.cursor = self.key(seen).map(str::to_owned);
+        }
     }
 
     pub(super) fn last_visible(&self) -> Option<&str> {

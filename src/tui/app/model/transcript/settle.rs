@@ -48,11 +48,13 @@ impl Transcript {
             }
             self.top.row = self.top.row.min(rows.saturating_sub(1));
             // A pane that is half empty while there is something above shows less than it could.
-            self.top = self.top.min(self.last_top());
+            self.top = self.filled(self.top).0;
         }
+        self.keep_cursor_seen();
         let (first, last) = self.lay_around();
         for (place, entry) in self.entries.iter_mut().enumerate() {
-            if !(first..=last).contains(&place) {
+            // What is near stays: to and fro at its edge a long item would be laid out again for each key.
+            if place + NEAR < first || place > last + NEAR {
                 entry.laid = None;
             }
         }
@@ -116,6 +118,10 @@ impl Transcript {
             Some(entry) => {
                 if entry.laid.as_ref().is_none_or(|laid| laid.made_for != made_for) {
                     entry.laid = Some(text::lay(&entry.item.item, made_for, &self.highlights));
+                    #[cfg(test)]
+                    {
+                        self.layouts += 1;
+                    }
                 }
             }
             None => {
@@ -127,10 +133,23 @@ impl Transcript {
     }
 
     /// The top when the last row is shown in the last row of the pane.
-    pub(super) fn last_top(&mut self) -> Place {
+    fn last_top(&mut self) -> Place {
         let last = self.len().saturating_sub(1);
         let end = Place { entry: last, row: self.laid_rows(last).saturating_sub(1) };
         self.above(end, usize::from(self.pane.rows).saturating_sub(1))
+    }
+
+    /// A top, and whether all that is below it is seen: one below which the pane isn't full goes up until it is. What
+    /// is laid out is never more than is seen.
+    pub(super) fn filled(&mut self, top: Place) -> (Place, bool) {
+        let height = usize::from(self.pane.rows).max(1);
+        let mut entry = top.entry;
+        let mut below = self.laid_rows(entry).saturating_sub(top.row + 1);
+        while below < height && entry + 1 < self.len() {
+            entry += 1;
+            below += self.laid_rows(entry);
+        }
+        if below < height { (self.above(top, height - 1 - below), true) } else { (top, false) }
     }
 
     /// The place some rows above; the first when there are not so many.

@@ -145,9 +145,11 @@ impl Transcript {
         self.open.retain(|open| open.block.item != item.item.key);
         let place = self.entries.partition_point(|entry| entry.item.position < position);
         if self.entries.get(place).is_some_and(|entry| entry.item.position == position) {
-            let old = std::mem::replace(&mut self.entries[place], Entry::new(item));
-            self.entries[place].unfolded = old.unfolded;
-            self.bytes = self.bytes.saturating_sub(old.bytes) + self.entries[place].bytes;
+            let old = self.entries.remove(place);
+            let before = old.as_ref().map_or(0, |old| old.bytes);
+            let new = renewed(old, item);
+            self.bytes = self.bytes.saturating_sub(before) + new.bytes;
+            self.entries.insert(place, new);
             return;
         }
         let (before, after) = (place == 0, place == self.entries.len());

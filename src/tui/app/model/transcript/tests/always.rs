@@ -92,7 +92,9 @@ proptest! {
                     world.transcript.search = Some(Search { text: "item".into(), ..Search::default() });
                     world.transcript.take_found(found);
                 }
-                Step::NextMatch(forward) => world.transcript.next_match(forward),
+                Step::NextMatch(forward) => {
+                    world.transcript.next_match(forward);
+                }
                 Step::Resize(columns, rows) => (world.pane.columns, world.pane.rows) = (columns, rows),
                 Step::Answer => if let Some((id, window)) = asked.take() {
                     let page = world.page(window);
@@ -110,13 +112,17 @@ proptest! {
             let positions: Vec<u64> = transcript.entries.iter().map(|entry| entry.item.position).collect();
             prop_assert!(positions.is_sorted_by(|a, b| a < b), "{positions:?}");
             let laid = transcript.entries.iter().filter(|entry| entry.laid.is_some()).count();
-            prop_assert!(laid <= 4 * rows + 4, "{laid} laid for {rows} rows");
+            prop_assert!(laid <= 4 * rows + 4 + 2 * NEAR, "{laid} laid for {rows} rows");
             if transcript.is_empty() {
                 continue;
             }
             prop_assert!(transcript.top.entry < transcript.len());
             let seen: Vec<Place> = transcript.visible().map(|row| row.place).collect();
             prop_assert_eq!(seen.first(), Some(&transcript.top));
+            if let Some(cursor) = &transcript.cursor {
+                let on = |place: &Place| transcript.key(place.entry) == Some(cursor);
+                prop_assert!(seen.iter().any(on), "the cursor is on {cursor}, which isn't seen");
+            }
             if seen.len() < rows {
                 prop_assert_eq!(transcript.top, Place::default());
             }

@@ -3,7 +3,9 @@
 mod always;
 mod asking;
 mod growing;
+mod long;
 mod moving;
+mod searching;
 
 use serde_json::json;
 
@@ -59,6 +61,13 @@ impl World {
         let placed = PlacedItem { conversation, position: n as u64 + 1, at: Timestamp::UNIX_EPOCH, item };
         self.items.push(placed.clone());
         placed
+    }
+
+    /// An item of one's own after all others.
+    fn add(&mut self, body: ItemBody) {
+        let n = self.items.len();
+        self.make(n);
+        self.items[n].item.body = body;
     }
 
     fn page(&self, window: Window) -> ConversationPage {

@@ -49,6 +49,45 @@ fn another_width_leaves_the_same_item_at_the_top() {
 }
 
 #[test]
+fn the_cursor_is_never_off_the_screen() {
+    let mut world = World::new(1000, 40, 12);
+    world.calm();
+    world.transcript.go_top();
+    world.calm();
+    for _ in 0..2 {
+        world.transcript.next_item();
+        world.settle();
+    }
+    assert_eq!(world.transcript.cursor.as_deref(), Some("k1"));
+    world.transcript.go_bottom();
+    world.calm();
+    let first = world.transcript.top.entry;
+    assert_eq!(world.transcript.cursor.as_deref(), world.transcript.key(first), "the nearest that is seen");
+    assert_eq!(
+        world.transcript.selected_text(),
+        Some(crate::tui::text::plain(&world.transcript.entries[first].item.item))
+    );
+    world.transcript.previous_item();
+    world.calm();
+    assert_eq!(world.transcript.cursor.as_deref(), world.transcript.key(first - 1));
+    world.transcript.go_top();
+    world.calm();
+    let last = world.transcript.visible().last().unwrap().place.entry;
+    assert_eq!(world.transcript.cursor.as_deref(), world.transcript.key(last));
+}
+
+#[test]
+fn code_that_is_copied_is_code_that_is_seen() {
+    let mut world = World::new(3, 40, 12);
+    world.add(ItemBody::Text { text: "word\n\n".repeat(60).into(), aborted: false });
+    world.calm();
+    assert_eq!(world.transcript.selected_code(), None);
+    world.transcript.go_top();
+    world.calm();
+    assert_eq!(world.transcript.selected_code().as_deref(), Some("fn f2() {}\n"));
+}
+
+#[test]
 fn a_match_far_away_is_fetched_and_shown() {
     let mut world = World::new(1000, 40, 12);
     world.calm();
