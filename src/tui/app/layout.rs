@@ -229,6 +229,15 @@ pub fn choices(inside: Rect, question: &Question) -> Rect {
     Rect { y: inside.bottom() - height, height, ..inside }
 }
 
+/// Where a restore's "cancel" and "restore" stand in the last row of its dialog's inside.
+pub fn offers(inside: Rect) -> [Rect; 2] {
+    // The mark and a blank, the word, a blank; between them two more.
+    let (cancel, restore) = (9, 10);
+    let y = inside.bottom().saturating_sub(1);
+    [Rect::new(inside.x, y, cancel, 1), Rect::new(inside.x + cancel + 2, y, restore, 1)]
+        .map(|at| at.intersection(inside))
+}
+
 /// The rows of the palette, below its line and a blank, and which of what was found stands in the first of them.
 pub fn palette_rows(inside: Rect, palette: &Palette) -> (Rect, usize) {
     let rows = Rect { y: inside.y + 2, height: inside.height.saturating_sub(2), ..inside };

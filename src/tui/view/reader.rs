@@ -129,19 +129,14 @@ fn draw_preview(paint: &mut Paint<'_>, area: Rect, preview: &RestorePreview) {
         }
     };
     // The safe choice first, and under the cursor.
-    let mut x = area.x;
-    let y = area.bottom().saturating_sub(1);
-    let choices = [("cancel", true, !preview.confirmed), ("restore", offered, preview.confirmed)];
-    for (word, possible, chosen) in choices {
-        if !possible {
-            continue;
-        }
+    let words = ["cancel", "restore"].into_iter().zip([!preview.confirmed, preview.confirmed]);
+    for ((word, chosen), at) in words.zip(layout::offers(area)).take(if offered { 2 } else { 1 }) {
         let style = if chosen { paint.part(Part::Choice) } else { Style::new() };
         let mark = if chosen { paint.marks.cursor } else { " " };
         if chosen {
-            paint.caret = Some(Position::new(x + 2, y));
+            paint.caret = Some(Position::new(at.x + 2, at.y));
         }
-        x += paint.text((x, y), area.right().saturating_sub(x), &format!("{mark} {word} "), style) + 2;
+        paint.text((at.x, at.y), at.width, &format!("{mark} {word} "), style);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::tui::app::{
     event::Mouse,
     layout,
     model::{
-        Dialog, Focus,
+        Dialog, Focus, Remote,
         list::{Listing, Row},
     },
 };
@@ -82,6 +82,13 @@ impl Step<'_> {
                     if std::mem::replace(&mut question.cursor, place) == place {
                         self.act_in_question(Action::Accept);
                     }
+                }
+            }
+            Some(Dialog::Restore(preview)) => {
+                let offered = matches!(&preview.changes, Remote::Ready { data, .. } if !data.is_empty());
+                let [cancel, restore] = layout::offers(inside).map(|offer| offer.contains(at));
+                if (cancel || (restore && offered)) && std::mem::replace(&mut preview.confirmed, restore) == restore {
+                    self.act_in_reader(Action::Accept);
                 }
             }
             Some(Dialog::Palette(palette)) => {

@@ -110,3 +110,26 @@ fn a_field_of_the_form_gets_the_keys_also_below_what_is_wrong() {
     let Some(Dialog::Create(form)) = screen.model.dialogs.last() else { panic!() };
     assert_eq!(form.field, Field::Secrets);
 }
+
+#[test]
+fn a_restore_takes_two_clicks_and_only_when_there_is_something_to_restore() {
+    let mut screen = Screen::running();
+    let effects = screen.press("ctrl-x 2 enter");
+    let [Effect::Preview { id, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let restore = |screen: &Screen| layout::offers(inside(screen))[1];
+    let confirmed = |screen: &Screen| match screen.model.dialogs.last() {
+        Some(Dialog::Restore(open)) => open.confirmed,
+        other => panic!("{other:?}"),
+    };
+    let at = restore(&screen);
+    screen.click(at.x + 3, at.y);
+    assert!(!confirmed(&screen), "it isn't offered yet");
+    let gone = crate::api::command::PathSize { path: "a".into(), size: 1 };
+    let changes = crate::api::command::Changes { deleted: vec![gone], ..Default::default() };
+    screen.done(*id, Outcome::Preview(Ok(changes)));
+    let at = restore(&screen);
+    assert_eq!(screen.click(at.x + 3, at.y), []);
+    assert!(confirmed(&screen));
+    let effects = screen.click(at.x + 3, at.y);
+    assert!(submitted(&effects).is_some(), "{effects:?}");
+}
