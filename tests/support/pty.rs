@@ -43,7 +43,7 @@ impl Seen {
         self.text().contains(text)
     }
 
-    /// What has been asked of the terminal and not taken back: DEC modes, `kitty`, `cursor`, `style`.
+    /// What has been asked of the terminal and not taken back: DEC modes, `kitty`, `cursor`, `wrapping`, `style`.
     pub fn left_behind(&self) -> BTreeSet<String> {
         let mut left = BTreeSet::new();
         let mut keys = 0;
@@ -53,6 +53,8 @@ impl Seen {
             match (parameters.strip_prefix('?'), parameters, rest.chars().next()) {
                 (Some("25"), _, Some('l')) => drop(left.insert("cursor".to_owned())),
                 (Some("25"), _, Some('h')) => drop(left.remove("cursor")),
+                (Some("7"), _, Some('l')) => drop(left.insert("wrapping".to_owned())),
+                (Some("7"), _, Some('h')) => drop(left.remove("wrapping")),
                 (Some(mode), _, Some('h')) => drop(left.insert(mode.to_owned())),
                 (Some(mode), _, Some('l')) => drop(left.remove(mode)),
                 (None, p, Some('u')) if p.starts_with('>') => keys += 1,

@@ -12,9 +12,9 @@ const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[>1u\x1b[?2004h\x1b[?1004h\x1b[?2
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
 
-/// [`ENTER`] backwards. A frame may be open and a style set.
+/// [`ENTER`] backwards. A frame may be open, wrapping off for a cluster at the edge (7), and a style set.
 const LEAVE: &[u8] =
-    b"\x1b[?2026l\x1b[m\x1b[?1006l\x1b[?1000l\x1b[?2031l\x1b[?1004l\x1b[?2004l\x1b[<u\x1b[?25h\x1b[?1049l";
+    b"\x1b[?2026l\x1b[?7h\x1b[m\x1b[?1006l\x1b[?1000l\x1b[?2031l\x1b[?1004l\x1b[?2004l\x1b[<u\x1b[?25h\x1b[?1049l";
 
 /// What takes back the modes that a killed editor or pager may have set. Not kitty's keys: they are a stack, and what
 /// is on it may be the shell's.
