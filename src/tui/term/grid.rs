@@ -47,6 +47,11 @@ impl Grid {
         out
     }
 
+    /// The cells of a row from one column to before another.
+    pub(super) fn between(&self, from: u16, to: u16, y: u16) -> &[Cell] {
+        self.row(y).get(usize::from(from)..usize::from(to)).unwrap_or_default()
+    }
+
     /// Where in a row the first cluster stands whose width is uncertain.
     pub(super) fn uncertain(&self, y: u16) -> Option<u16> {
         self.row(y).iter().position(|cell| uncertain(cell.symbol())).and_then(|x| u16::try_from(x).ok())

@@ -24,6 +24,9 @@ const HIDE: &[u8] = b"\x1b[?25l";
 const STAY: &[u8] = b"\x1b[?7l";
 const WRAP: &[u8] = b"\x1b[?7h";
 
+/// Bytes of a move by two columns and more in a row.
+const MOVE: u16 = 4;
+
 /// What ratatui draws on.
 #[derive(Debug, Default)]
 pub(super) struct Screen {
@@ -54,6 +57,12 @@ struct Look {
     bg: Color,
     line: Color,
     modifier: Modifier,
+}
+
+impl Look {
+    fn of(cell: &Cell) -> Self {
+        Self { fg: cell.fg, bg: cell.bg, line: cell.underline_color, modifier: cell.modifier }
+    }
 }
 
 impl Screen {
@@ -156,10 +165,22 @@ impl Screen {
         }
     }
 
+    /// Writes again what stands between the cursor and a cell, where that is shorter than to move over it.
+    fn through(&mut self, pen: &mut Pen, x: u16, y: u16) {
+        let Some(at) = pen.at.filter(|at| at.y == y && at.x < x && x - at.x < MOVE) else { return };
+        let between = self.grid.between(at.x, x, y);
+        let plain = |cell: &Cell| matches!(cell.symbol().as_bytes(), [b' '..=b'~']) && Look::of(cell) == pen.look;
+        if between.len() == usize::from(x - at.x) && between.iter().all(plain) {
+            between.iter().for_each(|cell| self.out.extend_from_slice(cell.symbol().as_bytes()));
+            pen.at = Some(Position::new(x, y));
+        }
+    }
+
     fn cell(&mut self, pen: &mut Pen, x: u16, y: u16, cell: &Cell) {
         self.begin();
+        self.through(pen, x, y);
         self.go(pen.at, pen.row, x, y);
-        let look = Look { fg: cell.fg, bg: cell.bg, line: cell.underline_color, modifier: cell.modifier };
+        let look = Look::of(cell);
         self.look(pen.look, look);
         pen.look = look;
         let symbol = cell.symbol();

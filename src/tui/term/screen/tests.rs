@@ -90,6 +90,17 @@ fn rows_without_such_a_cluster_cost_only_what_changed() {
 }
 
 #[test]
+fn a_few_letters_are_written_again_where_a_move_is_longer() {
+    let mut seen = Seen::new();
+    seen.draw(&rows(&["abcdefghij 日本 xy"]));
+    let bytes = seen.draw(&rows(&["AbCdefGhijk日本 Xy"]));
+    assert!(bytes.contains("AbCdefG") && !bytes.contains("\x1b[C"), "{bytes:?}");
+    let bytes = seen.draw(&rows(&["abcdefghij 日本 xy"]));
+    assert!(!bytes.contains('日'), "wide ones are moved over: {bytes:?}");
+    assert_eq!(seen.shown(), "abcdefghij 日本 xy");
+}
+
+#[test]
 fn what_is_uncertain() {
     for symbol in ["🇯🇵", FAMILY, "❤\u{fe0f}", "1\u{fe0f}\u{20e3}", "👍🏽", "नि"] {
         assert!(uncertain(symbol), "{symbol}");
