@@ -33,16 +33,19 @@ pub(super) fn run(global: &Global) -> Result<(), Failure> {
             folder: context.data.path().to_owned(),
         },
     };
-    let log = screen_log::start(context.data.log_dir());
+    let log = context.data.log_dir();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         term::restore_on_panic();
         let mut term = Term::open(Manners { mouse: options.mouse }).map_err(refused)?;
         // Where there is no screen nothing is made.
         let client = context.client()?;
+        // In the first moment that the screen has nothing to do, which is after its first frame.
+        let log = tokio::spawn(async { screen_log::start(log) });
         let ended = runtime::run(&mut term, client, options).await;
         let signal = term.signal().and_then(|signal| u8::try_from(signal).ok());
         term.close()?;
+        drop(log.await);
         match signal {
             Some(signal) => Err(Failure::Exit(128_u8.saturating_add(signal))),
             None => Ok(ended?),
@@ -50,7 +53,6 @@ pub(super) fn run(global: &Global) -> Result<(), Failure> {
     });
     // A call may still wait for the server; it ends with the process.
     runtime.shutdown_background();
-    drop(log);
     ended
 }
 

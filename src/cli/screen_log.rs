@@ -7,17 +7,22 @@ use std::{
     path::PathBuf,
 };
 
-use tracing_appender::{non_blocking, non_blocking::WorkerGuard};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
 /// A log of this length becomes the old one, in the place of the one before: some thousands of warnings, and together
 /// with the old one not more than anybody reads.
 const MAX: u64 = 1 << 20;
 
+/// Lines that may wait for the disk; a flood of them says nothing new. Room for all is made at once: the crate's own
+/// 128,000 are four megabytes and two milliseconds of a start.
+const WAITING: usize = 256;
+
 /// Writes warnings and panics to `screen.log` in a folder, on a thread of its own: a disk that stands still holds nothing
 /// up. The file is opened by the first of them, so that no start waits for it. What is on its way is written when the
 /// guard goes.
 pub(super) fn start(folder: PathBuf) -> Option<WorkerGuard> {
-    let (writer, guard) = non_blocking(Log { folder, file: None });
+    let log = NonBlockingBuilder::default().buffered_lines_limit(WAITING);
+    let (writer, guard) = log.finish(Log { folder, file: None });
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::WARN)
         .with_writer(writer)

@@ -63,7 +63,8 @@ fn row(paint: &mut Paint<'_>, row: Rect, version: &Version, fits: &[usize]) {
             column(paint, rest, &what, Some(Part::Dim), (&[], 0));
         } else {
             let room = rest.width >= NOTE + 8;
-            let rest = if room { from_right(paint, rest, &[(size, 7, Part::Dim)]) } else { rest };
+            let wide = columns(&size);
+            let rest = if room { from_right(paint, rest, &[(size, wide, Part::Dim)]) } else { rest };
             column(paint, rest, note.as_str(), None, (fits, before));
         }
         return;
