@@ -10,7 +10,6 @@ use super::{
     },
     reader,
 };
-use crate::core::SandboxStatus;
 
 /// Below this nothing can be read: only a message is drawn.
 pub const MIN: (u16, u16) = (40, 10);
@@ -205,8 +204,7 @@ pub fn tabs(model: &Model) -> Vec<Tab> {
     if model.size.columns >= WIDE || too_small(model.size) {
         return Vec::new();
     }
-    let all = model.sandboxes.all().iter();
-    let running = all.filter(|sandbox| sandbox.status == SandboxStatus::Running).count();
+    let running = model.running();
     let named = model.size.columns >= NAMED_TABS;
     let panes = [(Focus::Sandboxes, "Sandboxes"), (Focus::Versions, "Versions"), (Focus::Transcript, "Chat")];
     let mut x = 1;

@@ -2,9 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    io,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -12,6 +10,7 @@ use std::{
 
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
+use super::whole;
 use crate::{core::figures, tui::term::MAX_CLIPBOARD};
 
 /// How long tmux may take; it answers within milliseconds or not at all.
@@ -40,9 +39,10 @@ impl Clipboard {
             (false, true) => Ok(format!("{size} sent to tmux's buffer; a terminal's clipboard takes less")),
             (false, false) => {
                 let most = figures::size((MAX_CLIPBOARD / 4 * 3) as u64);
+                // The next long copy replaces it, so that they don't pile up.
                 let path = self.folder.join("copied");
                 let put = path.clone();
-                let written = tokio::task::spawn_blocking(move || write(&put, &text)).await;
+                let written = tokio::task::spawn_blocking(move || whole::write(&put, text.as_bytes())).await;
                 match written.map_err(io::Error::other).and_then(|written| written) {
                     Ok(()) => Ok(format!("{size} written to {}; a terminal's clipboard takes {most}", path.display())),
                     Err(error) => Err(format!(
@@ -84,16 +84,9 @@ async fn load(program: &Path, tmux: &OsString, args: &[&str], text: &str) -> boo
     matches!(done.await, Ok(Ok(status)) if status.success())
 }
 
-/// One file, for the user alone; the next long copy replaces it, so that they don't pile up.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let new = path.with_extension(format!("new-{}", std::process::id()));
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?.write_all(text.as_bytes())?;
-    fs::rename(new, path)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
 

@@ -5,10 +5,9 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, DirBuilder, OpenOptions},
-    io::{self, Write},
-    mem,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs::{self, DirBuilder},
+    io, mem,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -16,6 +15,7 @@ use std::{
 
 use tokio::{task::spawn_blocking, time::timeout};
 
+use super::whole;
 use crate::core::SandboxId;
 
 /// Drafts that are kept: more sandboxes than anybody has something to say to. Those of sandboxes that are long gone are
@@ -122,7 +122,7 @@ fn found(entry: fs::DirEntry) -> Option<Found> {
     Some(Found { path: entry.path(), sandbox, changed: meta.modified().ok()?, bytes: meta.len() })
 }
 
-/// Writes beside it and renames: whoever is killed meanwhile leaves the one before.
+/// Keeps a draft, or forgets it when it is empty.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     if text.is_empty() {
         return match fs::remove_file(path) {
@@ -133,9 +133,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let new = path.with_extension(format!("new-{}", std::process::id()));
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?.write_all(text.as_bytes())?;
-    fs::rename(new, path)
+    whole::write(path, text.as_bytes())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -7,6 +7,8 @@ use std::{
     path::Path,
 };
 
+use super::whole;
+
 /// Prompts that are kept; what people find again by pressing a key.
 const MAX: usize = 1_000;
 
@@ -38,14 +40,12 @@ pub(super) fn keep(path: &Path, prompt: &str) -> io::Result<()> {
 }
 
 fn rewrite(path: &Path, prompts: &[String]) -> io::Result<()> {
-    let new = path.with_extension("new");
     let mut text = Vec::new();
     for prompt in prompts {
         serde_json::to_writer(&mut text, prompt)?;
         text.push(b'\n');
     }
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?.write_all(&text)?;
-    fs::rename(new, path)
+    whole::write(path, &text)
 }
 
 #[cfg(test)]

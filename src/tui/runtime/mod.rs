@@ -11,6 +11,7 @@ mod drafts;
 mod follow;
 mod history;
 mod timers;
+mod whole;
 
 use std::{
     collections::VecDeque,

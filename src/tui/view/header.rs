@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     api::ApiError,
-    core::{SandboxStatus, text::sanitize_line},
+    core::text::sanitize_line,
     tui::{
         app::{
             layout,
@@ -20,10 +20,9 @@ use crate::{
 
 pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
     let area = Rect { x: area.x + 1, width: area.width - 2, ..area };
-    let running = paint.model.sandboxes.all().iter().filter(|one| one.status == SandboxStatus::Running).count();
     let left = if paint.model.size.columns >= layout::WIDE { place(paint) } else { tabs(paint) };
     let right = match &paint.model.link {
-        Link::Connected => figures(paint, running),
+        Link::Connected => figures(paint),
         Link::Starting => vec![Piece::ours("connecting", paint.part(Part::Pending))],
         Link::Lost { error, since } => {
             let age = words::age(*since, paint.model.now);
@@ -70,12 +69,13 @@ fn tabs(paint: &Paint<'_>) -> Vec<Piece<'static>> {
 }
 
 /// What is being done unseen, what runs, and what the day has cost; tabs say the second themselves.
-fn figures(paint: &Paint<'_>, running: usize) -> Vec<Piece<'static>> {
+fn figures(paint: &Paint<'_>) -> Vec<Piece<'static>> {
     let wide = paint.model.size.columns >= layout::WIDE;
+    let running = if wide { paint.model.running() } else { 0 };
     let today = if wide { " today" } else { "" };
     let figures = [
         unseen(paint).map(|doing| Piece::ours(doing, paint.part(Part::Pending))),
-        (wide && running > 0).then(|| Piece::ours(format!("{running} running"), paint.part(Part::Running))),
+        (running > 0).then(|| Piece::ours(format!("{running} running"), paint.part(Part::Running))),
         (paint.model.spent_today)
             .map(|spent| Piece::ours(format!("{}{today}", words::cents(spent)), paint.part(Part::Dim))),
     ];

@@ -32,7 +32,10 @@ pub use self::{
 use super::effect::{EffectId, Timer};
 use crate::{
     api::{ApiError, OpenBlock},
-    core::{AccountId, ConversationId, MicroDollars, Profile, RequestId, SandboxId, SandboxInfo, Version, VersionId},
+    core::{
+        AccountId, ConversationId, MicroDollars, Profile, RequestId, SandboxId, SandboxInfo, SandboxStatus, Version,
+        VersionId,
+    },
     tui::{app::action::Context, key::Key, keymap::Keymap, theme::Background},
 };
 
@@ -322,6 +325,11 @@ impl Model {
             }
             Focus::Prompt => false,
         }
+    }
+
+    /// How many sandboxes run.
+    pub fn running(&self) -> usize {
+        self.sandboxes.all().iter().filter(|sandbox| sandbox.status == SandboxStatus::Running).count()
     }
 
     /// The selected sandbox's turn.
