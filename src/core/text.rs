@@ -83,6 +83,23 @@ impl fmt::Display for Clean {
 
 /// Cleans text of several lines. Idempotent; the result has no control character but `\n`.
 pub fn sanitize(text: &str) -> Clean {
+    clean(text, Bidi::Gone)
+}
+
+/// Cleans one line of what is looked at as it is, such as a diff: as [`sanitize_line`], but where a character would
+/// reorder what stands around it, its name stands, since code that reads otherwise than it runs must be seen.
+pub fn reveal_line(text: &str) -> Clean {
+    Clean(clean(text, Bidi::Named).0.replace('\n', " "))
+}
+
+/// What becomes of characters that reorder text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bidi {
+    Gone,
+    Named,
+}
+
+fn clean(text: &str, bidi: Bidi) -> Clean {
     let text = strip_escapes(text);
     let mut out = String::with_capacity(text.len());
     for (i, line) in text.split('\n').enumerate() {
@@ -92,7 +109,7 @@ pub fn sanitize(text: &str) -> Clean {
         // A carriage return inside a line means "write over it", as progress bars do: only the last state counts.
         let line = line.strip_suffix('\r').unwrap_or(line);
         let line = line.rsplit('\r').find(|part| !part.is_empty()).unwrap_or("");
-        clean_into(line, &mut out);
+        clean_into(line, bidi, &mut out);
     }
     Clean(out)
 }
@@ -102,7 +119,7 @@ pub fn sanitize_line(text: &str) -> Clean {
     Clean(sanitize(text).0.replace('\n', " "))
 }
 
-fn clean_into(line: &str, out: &mut String) {
+fn clean_into(line: &str, bidi: Bidi, out: &mut String) {
     let mut column = 0;
     for cluster in line.graphemes(true) {
         if cluster == "\t" {
@@ -120,6 +137,10 @@ fn clean_into(line: &str, out: &mut String) {
                     continue;
                 }
             }
+            if bidi == Bidi::Named && reorders(c) {
+                out.push_str(&format!("⟦U+{:04X}⟧", u32::from(c)));
+                continue;
+            }
             if c.is_control() || (invisible(c) && !(emoji && joins_emoji(c))) {
                 continue;
             }
@@ -127,6 +148,11 @@ fn clean_into(line: &str, out: &mut String) {
         }
         column += 1;
     }
+}
+
+/// Bidi controls.
+fn reorders(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Characters that show nothing and change what stands around them: bidi controls, zero-width and tag characters.
@@ -242,6 +268,14 @@ mod tests {
         assert_eq!(sanitize(&raw).as_str().chars().count(), 1 + MAX_MARKS);
     }
 
+    #[rstest::rstest]
+    #[case("if x { \u{202e}// \u{2066}", "if x { ⟦U+202E⟧// ⟦U+2066⟧")]
+    #[case("\u{1b}[31mred\u{1b}[0m\u{200b}", "red")]
+    #[case("a\nb", "a b")]
+    fn what_reorders_is_named_where_text_is_looked_at_as_it_is(#[case] raw: &str, #[case] shown: &str) {
+        assert_eq!(reveal_line(raw).as_str(), shown);
+    }
+
     #[test]
     fn one_line_stays_one_line() {
         assert_eq!(sanitize_line("a\nb\r\nc").as_str(), "a b c");
@@ -254,6 +288,8 @@ mod tests {
             prop_assert!(!clean.as_str().contains(|c: char| c.is_control() && c != '\n'), "{clean:?}");
             prop_assert!(!clean.as_str().contains(['\u{202e}', '\u{2066}', '\u{200b}']), "{clean:?}");
             prop_assert_eq!(sanitize(clean.as_str()), clean);
+            let revealed = reveal_line(&raw);
+            prop_assert!(!revealed.as_str().contains(|c: char| c.is_control() || invisible(c) && !joins_emoji(c)), "{revealed:?}");
         }
     }
 }

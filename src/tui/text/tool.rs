@@ -8,7 +8,7 @@ use super::{
 use crate::core::{
     Untrusted,
     item::{DiffLine, Tool, ToolState},
-    text::sanitize_line,
+    text::{reveal_line, sanitize_line},
 };
 
 /// Bytes of a line that are shown: some screens of it.
@@ -177,7 +177,9 @@ fn text(text: &Untrusted, first: usize, last: usize, indent: usize, role: Role, 
         return out;
     }
     if is_binary(raw) {
-        push(&mut out, &format!("binary, {} bytes", text.raw().len()), indent, Role::Dim, made_for);
+        // Bytes that are no text arrive as U+FFFD, one or some of them as one.
+        let bytes: usize = raw.chars().map(|c| if c == '\u{fffd}' { 1 } else { c.len_utf8() }).sum();
+        push(&mut out, &format!("binary, about {bytes} bytes"), indent, Role::Dim, made_for);
         return out;
     }
     let all: Vec<&str> = raw.split('\n').collect();
@@ -197,7 +199,7 @@ fn text(text: &Untrusted, first: usize, last: usize, indent: usize, role: Role, 
             continue;
         }
         let (line, more) = cut_bytes(line);
-        push(&mut out, sanitize_line(line).as_str(), indent, role, made_for);
+        push(&mut out, reveal_line(line).as_str(), indent, role, made_for);
         if more > 0 {
             push(&mut out, &format!("{} {more} bytes more", parts::dots(made_for.ascii)), indent, Role::Dim, made_for);
         }
@@ -232,7 +234,7 @@ fn diff(diff: &[DiffLine], most: usize, made_for: MadeFor) -> Vec<Line> {
         };
         let mark = if matches!(line.mark, '+' | '-') { line.mark } else { ' ' };
         let (text, more) = cut_bytes(line.text.raw());
-        let text = sanitize_line(text);
+        let text = reveal_line(text);
         let left = columns.saturating_sub(gutter.max(2));
         for (i, spans) in wrap::verbatim(&[Span::part(text.as_str(), role)], left.max(1)).into_iter().enumerate() {
             let number = if i == 0 { line.line.to_string() } else { String::new() };

@@ -73,6 +73,13 @@ fn a_running_call_counts_seconds() {
 }
 
 #[test]
+fn a_change_that_reads_otherwise_than_it_runs_is_seen() {
+    let line = DiffLine { mark: '+', line: 7, text: "check(); /* \u{202e} }".into() };
+    let text = card(Tool { name: "Edit".into(), diff: vec![line], ..Tool::default() }, Fold::Brief, 60);
+    assert!(text.contains("check(); /* ⟦U+202E⟧ }"), "{text}");
+}
+
+#[test]
 fn huge_and_binary_output_is_told_and_not_shown() {
     let tool = |output: Untrusted| Tool {
         name: SHELL.into(),
@@ -82,7 +89,7 @@ fn huge_and_binary_output_is_told_and_not_shown() {
         ..Tool::default()
     };
     let binary = card(tool(Untrusted::from_bytes(&[0xff; 3000])), Fold::Brief, 40);
-    assert!(binary.contains("binary, 9000 bytes"), "{binary}");
+    assert!(binary.contains("binary, about 3000 bytes"), "{binary}");
     let long = card(tool("x".repeat(1 << 20).into()), Fold::Brief, 40);
     assert!(long.len() < 6000 && long.contains("bytes more"), "{} bytes", long.len());
     let many = card(tool("y\n".repeat(100_000).into()), Fold::Brief, 40);
