@@ -44,6 +44,8 @@ pub struct Fold {
     stray: String,
     /// Of this turn an item says already that it was interrupted.
     cut: bool,
+    /// Calls that gave no result since somebody said no to them: a person, or whoever interrupted the turn.
+    rejected: Vec<String>,
 }
 
 /// Stray text that is kept for telling why a run broke: its last lines say it, and a flood says nothing more.
@@ -204,6 +206,9 @@ impl Fold {
                 let Block::ToolResult { tool_use_id, content, is_error } = block else { continue };
                 let called = self.tools.get(tool_use_id).and_then(|call| call.timestamp.as_deref());
                 let took = called.zip(user.timestamp.as_deref()).and_then(|(from, to)| tool::took(from, to));
+                if user.rejected(tool_use_id) {
+                    self.rejected.push(tool_use_id.clone());
+                }
                 items.extend(self.update(Some(tool_use_id), |tool| {
                     tool::finish(tool, &content.text(), *is_error, &user.tool_use_result);
                     // The CLI's own count comes each few seconds, and never for what is quick.
@@ -217,6 +222,9 @@ impl Fold {
         if user.is_synthetic || user.is_replay || text.raw().is_empty() {
             return items;
         }
+        if interrupts(&text) {
+            items.extend(self.interrupt());
+        }
         let body = match interrupts(&text) {
             true if self.cut => return items,
             true => ItemBody::Notice { level: Level::Warning, text: "interrupted".into() },
@@ -225,6 +233,18 @@ impl Fold {
         let key = line.uuid.clone().unwrap_or_else(|| format!("{}/user/{}", self.process, self.seen.len()));
         items.push(item(key, line, user.timestamp.as_deref(), body));
         items
+    }
+
+    /// The turn was interrupted: calls that ran were stopped by that. The CLI gives them a result that tells the model
+    /// about a refusal, which is nothing that they gave back.
+    fn interrupt(&mut self) -> Vec<Item> {
+        let stopped = std::mem::take(&mut self.rejected);
+        self.cut |= !stopped.is_empty();
+        let stop = |tool: &mut Tool| {
+            tool.state = ToolState::Interrupted;
+            tool.output = Untrusted::default();
+        };
+        stopped.iter().flat_map(|id| self.update(Some(id), stop)).collect()
     }
 
     fn result(&mut self, line: &Line, result: &ResultLine) -> Vec<Item> {
@@ -242,6 +262,7 @@ impl Fold {
         self.last_result = Some(result.clone());
         self.open.clear();
         self.cut = false;
+        self.rejected.clear();
         let mut items = Vec::new();
         let ending = Ending::of(None, Some(result), "");
         if let Ending::ApiError { .. } = ending {

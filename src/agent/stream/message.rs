@@ -32,6 +32,9 @@ pub struct User {
     /// The tool's result in its own form.
     #[serde(default)]
     pub tool_use_result: Value,
+    /// What is said about results beside them.
+    #[serde(default)]
+    pub tool_result_meta: Vec<ResultMeta>,
     /// Written by the CLI in the user's place: a summary, a request to go on.
     #[serde(default, rename = "isSynthetic")]
     pub is_synthetic: bool,
@@ -41,6 +44,25 @@ pub struct User {
     /// RFC 3339.
     #[serde(default)]
     pub timestamp: Option<String>,
+}
+
+/// What is said about a tool's result beside it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ResultMeta {
+    /// The call.
+    #[serde(default)]
+    pub id: String,
+    /// Why there is no result of the tool's own, such as `user-rejected`.
+    #[serde(default)]
+    pub non_execution_kind: Option<String>,
+}
+
+impl User {
+    /// Somebody said no to a call, before it ran or while it did.
+    pub fn rejected(&self, call: &str) -> bool {
+        let no = |meta: &ResultMeta| meta.id == call && meta.non_execution_kind.as_deref() == Some("user-rejected");
+        self.tool_result_meta.iter().any(no)
+    }
 }
 
 /// A user message.
