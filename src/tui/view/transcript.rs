@@ -34,7 +34,7 @@ fn draw_rows(paint: &mut Paint<'_>, area: Rect, chat: &Chat) {
         let at = Rect { y, height: 1, ..area };
         paint.line(at, row.line);
         if searched {
-            mark(paint, at, &chat.transcript.matches(row.line), &row.line.text());
+            mark(paint, at, &chat.transcript.matches(row.place), &row.line.text());
         }
         if row.selected && focused {
             let style = paint.part(Part::Accent);

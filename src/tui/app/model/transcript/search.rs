@@ -3,7 +3,10 @@
 use std::ops::Range;
 
 use super::{Place, Spot, Transcript};
-use crate::tui::text::{self, Line, Role};
+use crate::{
+    core::ItemBody,
+    tui::text::{self, Line, Role},
+};
 
 impl Transcript {
     /// Where the searched text stands came; goes to the last place that isn't below the pane.
@@ -51,15 +54,17 @@ impl Transcript {
         at.is_some_and(|at| if forward { next <= at } else { next >= at })
     }
 
-    /// Where a line holds the searched text: places in [`Line::text`].
-    pub fn matches(&self, line: &Line) -> Vec<Range<usize>> {
-        match &self.search {
-            // Who speaks is no part of what was said.
-            Some(search) if line.spans.first().is_none_or(|span| span.role() != Role::Speaker) => {
-                line.find(&search.text)
-            }
-            _ => Vec::new(),
-        }
+    /// Where a row holds the searched text, or the part of it that stands in it: places in [`Line::text`].
+    pub fn matches(&self, place: Place) -> Vec<Range<usize>> {
+        let Some(search) = &self.search else { return Vec::new() };
+        let lines = self.lines(place.entry);
+        let Some(line) = lines.get(place.row) else { return Vec::new() };
+        let before = place.row.checked_sub(1).and_then(|row| broken(&lines[row], line, &search.text));
+        let after = lines.get(place.row + 1).and_then(|next| broken(line, next, &search.text));
+        let mut found = found_in(line, &search.text);
+        found.extend(before.map(|(_, here)| here));
+        found.extend(after.map(|(here, _)| here));
+        found
     }
 
     /// Goes to an item by its position, at once or when its part is there.
@@ -74,9 +79,9 @@ impl Transcript {
             return;
         }
         let back = self.search.as_ref().is_some_and(|search| search.back);
+        self.unfold_hits(entry);
         let rows = self.laid_rows(entry);
-        let hit = self.hit(entry, 0..rows, back).or_else(|| self.unfolded_hit(entry, back));
-        match hit {
+        match self.hit(entry, 0..rows, back) {
             Some(row) => self.show_hit(entry, row),
             None => {
                 self.top = Place { entry, row: 0 };
@@ -114,32 +119,29 @@ impl Transcript {
         if back { hits.next_back() } else { hits.next() }
     }
 
-    /// The same of an item whose inside is hidden; it stays unfolded if that shows the text.
-    fn unfolded_hit(&mut self, entry: usize, back: bool) -> Option<usize> {
-        let before = self.entries[entry].unfolded.replace(true);
-        let rows = self.laid_rows(entry);
-        let hit = self.hit(entry, 0..rows, back);
-        if hit.is_none() {
-            self.entries[entry].unfolded = before;
-            self.laid_rows(entry);
+    /// Unfolds an item if that shows more places of the searched text.
+    fn unfold_hits(&mut self, entry: usize) {
+        if matches!(self.entries[entry].item.item.body, ItemBody::Text { .. }) {
+            // Long, and nothing of it folds.
+            return;
         }
-        hit
+        let folded = self.hits(entry);
+        let before = self.entries[entry].unfolded.replace(true);
+        if self.hits(entry) <= folded {
+            self.entries[entry].unfolded = before;
+        }
+    }
+
+    fn hits(&mut self, entry: usize) -> usize {
+        let rows = self.laid_rows(entry);
+        (0..rows).filter(|row| self.holds(&self.lines(entry)[*row..])).count()
     }
 
     /// Whether the searched text begins in the first of these rows, and perhaps ends in the next.
     fn holds(&self, rows: &[Line]) -> bool {
-        let Some(first) = rows.first() else { return false };
-        if !self.matches(first).is_empty() {
-            return true;
-        }
-        let (Some(next), Some(search)) = (rows.get(1), &self.search) else { return false };
-        let (first, next) = (first.text(), next.text());
-        let (first, next) = (first.trim_end(), next.trim_start());
-        // Prose is broken at a blank, which is swallowed, and code anywhere.
-        ["", " "].iter().any(|gap| {
-            let found = text::find(&format!("{first}{gap}{next}"), &search.text);
-            found.iter().any(|found| found.start < first.len() && found.end > first.len() + gap.len())
-        })
+        let (Some(first), Some(search)) = (rows.first(), &self.search) else { return false };
+        !found_in(first, &search.text).is_empty()
+            || rows.get(1).is_some_and(|next| broken(first, next, &search.text).is_some())
     }
 
     /// The entry that is being gone to, if it is here.
@@ -156,4 +158,31 @@ impl Transcript {
         let inside = found.item.position == position || place > 0 || !self.more_before;
         inside.then_some(place)
     }
+}
+
+/// Where a row holds a text. Who speaks is no part of what was said.
+fn found_in(line: &Line, text: &str) -> Vec<Range<usize>> {
+    if is_speaker(line) { Vec::new() } else { line.find(text) }
+}
+
+fn is_speaker(line: &Line) -> bool {
+    line.spans.first().is_some_and(|span| span.role() == Role::Speaker)
+}
+
+/// Where a text stands that begins in a row and ends in the next: its part of each. Prose is broken at a blank, which is
+/// swallowed, and code anywhere; the next row may stand in.
+fn broken(first: &Line, next: &Line, text: &str) -> Option<(Range<usize>, Range<usize>)> {
+    if is_speaker(first) || is_speaker(next) {
+        return None;
+    }
+    let (first, next) = (first.text(), next.text());
+    let head = first.trim_end();
+    let tail = next.trim_start();
+    let indent = next.len() - tail.len();
+    ["", " "].iter().find_map(|gap| {
+        let break_at = head.len() + gap.len();
+        let found = text::find(&format!("{head}{gap}{tail}"), text);
+        let found = found.into_iter().find(|found| found.start < head.len() && found.end > break_at)?;
+        Some((found.start..head.len(), indent..indent + found.end - break_at))
+    })
 }

@@ -96,7 +96,7 @@ fn a_match_far_away_is_fetched_and_shown() {
     world.calm();
     assert!(world.rows().iter().any(|row| row.contains("item 78 w")), "{:?}", world.rows());
     assert_eq!(world.transcript.cursor.as_deref(), Some("k78"));
-    let hits = world.transcript.visible().filter(|row| !world.transcript.matches(row.line).is_empty()).count();
+    let hits = world.transcript.visible().filter(|row| !world.transcript.matches(row.place).is_empty()).count();
     assert_eq!(hits, 1);
 }
 

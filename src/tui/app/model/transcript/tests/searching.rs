@@ -37,7 +37,7 @@ fn shown(world: &mut World) -> String {
     let found = world
         .transcript
         .visible()
-        .find(|seen| seen.place.row == row && seen.cursor && !world.transcript.matches(seen.line).is_empty());
+        .find(|seen| seen.place.row == row && seen.cursor && !world.transcript.matches(seen.place).is_empty());
     found.map(|row| row.line.text()).unwrap_or_default()
 }
 
@@ -80,6 +80,20 @@ fn what_a_fold_hides_is_unfolded_for_the_search() {
 }
 
 #[test]
+fn places_that_a_fold_hides_beside_others_are_gone_to() {
+    let output = (1..=30).map(|n| format!("needle {n}.\n")).collect();
+    let mut world = world(call(output), "needle ");
+    world.transcript.take_found(vec![12]);
+    let first = shown(&mut world);
+    let mut rest = Vec::new();
+    while !world.transcript.next_match(false) {
+        rest.push(shown(&mut world).trim().to_owned());
+    }
+    assert_eq!(first.trim(), "needle 30.");
+    assert_eq!(rest, (1..30).rev().map(|n| format!("needle {n}.")).collect::<Vec<_>>());
+}
+
+#[test]
 fn what_is_left_out_is_told_and_nothing_is_unfolded_for_it() {
     let output = (1..=1000).map(|n| format!("row {n}.\n")).collect();
     let mut world = world(call(output), "row 500.");
@@ -98,5 +112,11 @@ fn a_text_that_is_broken_at_the_edge_is_found() {
     world.transcript.take_found(vec![12]);
     world.calm();
     let Some(Spot::Row(row)) = world.transcript.search.as_ref().unwrap().spot else { panic!("it is told as left out") };
-    assert!(world.transcript.visible().any(|seen| seen.cursor && seen.place.row == row));
+    let first = world.transcript.visible().find(|seen| seen.cursor && seen.place.row == row).unwrap().place;
+    let marked = |world: &World, place: Place| -> Vec<String> {
+        let text = world.transcript.lines(place.entry)[place.row].text();
+        world.transcript.matches(place).into_iter().map(|found| text[found].to_owned()).collect()
+    };
+    assert_eq!(marked(&world, first), ["two"]);
+    assert_eq!(marked(&world, Place { row: row + 1, ..first }), ["words"]);
 }
