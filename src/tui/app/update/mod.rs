@@ -91,10 +91,16 @@ impl Step<'_> {
         }
         if let Some(id) = self.model.sandbox().map(|sandbox| sandbox.sandbox_id.clone()) {
             let chat = self.model.chats.entry(id).or_default();
-            // What was typed while there was no sandbox is for the first one.
-            if chat.prompt.is_empty() && !self.model.draft.is_empty() {
-                chat.prompt = std::mem::take(&mut self.model.draft);
+            // What was typed while there was no sandbox is for the first one; beside a draft of that one's own it is in
+            // the history, and doesn't come up when that one goes.
+            if !self.model.draft.is_empty() {
+                let mut draft = std::mem::take(&mut self.model.draft);
                 self.model.touched = true;
+                if chat.prompt.is_empty() {
+                    chat.prompt = draft;
+                } else {
+                    self.keep_prompt(&draft.take());
+                }
             }
         }
         // What is sent comes back in no case.

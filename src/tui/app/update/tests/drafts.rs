@@ -107,6 +107,16 @@ fn a_draft_without_a_sandbox_is_kept_as_that_of_the_first_one_when_there_is_one(
 }
 
 #[test]
+fn beside_a_draft_of_the_sandboxs_own_it_is_in_the_history() {
+    let (mut screen, asked) = opened();
+    screen.done(asked, Outcome::Drafts(vec![(id(1), "own".into()), (None, "for none".into())]));
+    screen.press("ctrl-c");
+    assert_eq!(screen.model.prompt().seen(), "", "nothing comes up in the place of what was cleared");
+    screen.press("up up");
+    assert_eq!(screen.model.prompt().seen(), "for none");
+}
+
+#[test]
 fn while_older_prompts_are_looked_at_the_draft_behind_them_is_the_one_that_is_kept() {
     let mut screen = Screen::running();
     screen.write("an old one");
