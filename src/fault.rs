@@ -5,7 +5,8 @@
 /// Two variables: at the n-th place that it passes, whichever it is, a process with `SANDBANK_TEST_CRASH_AT=n` dies as
 /// by `kill -9`. One with `SANDBANK_TEST_STOP_AT=FILE` reads `NAME n` in that file, takes the file away at the n-th
 /// pass of the place of that name, and stops as by `kill -STOP`: what a test kills then, it kills at that place and no
-/// other. The file may come while the process runs, and is meant for one process: what replaces it passes.
+/// other. With `NAME n panic` it panics instead. The file may come while the process runs, and is meant for one
+/// process: what replaces it passes.
 pub fn point(name: &str) {
     #[cfg(debug_assertions)]
     testing::point(name);
@@ -29,6 +30,9 @@ mod testing {
         low_level::raise,
     };
 
+    /// The last word of a wish for a panic.
+    const PANIC: &str = " panic";
+
     static CRASH_AT: LazyLock<Option<u64>> =
         LazyLock::new(|| std::env::var("SANDBANK_TEST_CRASH_AT").ok().and_then(|n| n.parse().ok()));
     static STOP_AT: LazyLock<Option<PathBuf>> =
@@ -44,6 +48,7 @@ mod testing {
             && is_now(&wish, name)
             && fs::remove_file(file).is_ok()
         {
+            assert!(!wish.trim().ends_with(PANIC), "told to panic at `{name}`");
             // To this thread: a signal to the process may reach another one first, and this one would run on.
             let _ = raise(SIGSTOP);
         }
@@ -52,7 +57,7 @@ mod testing {
     /// Counts passes of the place that is wished for; a new wish counts from its beginning.
     fn is_now(wish: &str, name: &str) -> bool {
         static LAST: Mutex<(String, u64)> = Mutex::new((String::new(), 0));
-        let Some((wanted, nth)) = wish.trim().split_once(' ') else { return false };
+        let Some((wanted, nth)) = wish.trim().trim_end_matches(PANIC).split_once(' ') else { return false };
         if wanted != name {
             return false;
         }

@@ -108,6 +108,24 @@ fn it_stands_still_and_goes_on_as_it_was() {
     pty.assert_given_back();
 }
 
+#[test]
+fn a_panic_gives_the_terminal_back_and_tells_itself_there() {
+    let place = Stalled::new();
+    let wish = place.dir.path().join("stop-at");
+    let mut command = place.command();
+    command.env("SANDBANK_TEST_STOP_AT", &wish);
+    let mut pty = with_a_draft(command);
+    wait_until("the draft is kept", || place.kept() == "half a thought");
+    fs::write(&wish, "screen 1 panic").unwrap();
+    pty.send("x");
+    assert_eq!(pty.wait(), 101, "as every program that panics");
+    pty.assert_given_back();
+    pty.see(|seen| assert!(seen.shows("told to panic"), "{}", seen.text()));
+    let log = fs::read_to_string(place.dir.path().join("data/log/screen.log")).unwrap();
+    assert!(log.contains("told to panic"), "{log}");
+    comes_back(&place);
+}
+
 /// What makes the test below hold a terminal: the shell's script.
 const HOLDS: &str = "SANDBANK_TEST_HOLDS";
 

@@ -38,7 +38,7 @@ use super::{
     theme::{Background, Colors, Theme, ThemeError},
     view,
 };
-use crate::{api::Scope, client::Client};
+use crate::{api::Scope, client::Client, fault};
 
 /// Results that wait for the loop. The event stream brings most; when the loop is that far behind, the stream waits,
 /// and the server cuts a follower off that waits too long, who then begins with a keyframe.
@@ -191,6 +191,7 @@ impl Loop<'_> {
                 Some(event) = self.queue.recv() => (event, false),
                 timer = self.timers.next() => (Event::Elapsed { timer }, false),
             };
+            fault::point("screen");
             let pressed = self.take_all(event, pressing).await?;
             if self.model.ended {
                 break;
