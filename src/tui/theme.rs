@@ -286,6 +286,7 @@ fn style(look: &str) -> Result<Style, String> {
     Ok(style)
 }
 
+#[expect(clippy::disallowed_methods, reason = "where a theme's colours come from")]
 fn color(word: &str) -> Result<Color, String> {
     if let Some((_, color)) = COLORS.iter().find(|(name, _)| *name == word) {
         return Ok(*color);
@@ -349,7 +350,7 @@ mod tests {
             Theme::load(None, Background::Dark, Colors::Ansi).unwrap().part(Part::Pending)
         );
         let theme = user("[part]\npending = \"#ff8800 on black bold\"\n[light.part]\npending = \"red\"").unwrap();
-        let style = Style::new().fg(Color::Rgb(255, 136, 0)).bg(Color::Black).add_modifier(Modifier::BOLD);
+        let style = Style::new().fg(Color::from_u32(0xff_88_00)).bg(Color::Black).add_modifier(Modifier::BOLD);
         assert_eq!(theme.part(Part::Pending), style);
     }
 

@@ -205,8 +205,8 @@ impl Screen {
         for (x, cell) in self.grid.rest(from, y) {
             if uncertain(cell.symbol()) {
                 // One that is narrower there leaves what stood in its other columns.
-                let mut blank = cell.clone();
-                blank.set_symbol(" ");
+                let mut blank = Cell::new(" ");
+                blank.set_style(cell.style());
                 for column in (x..).take(columns_of(&cell)) {
                     self.cell(pen, column, y, &blank);
                 }

@@ -167,7 +167,10 @@ impl<'a> Paint<'a> {
         let area = area.intersection(self.buf.area);
         for y in area.top()..area.bottom() {
             if area.x > 0 && self.buf[(area.x - 1, y)].symbol().width() > 1 {
-                self.buf[(area.x - 1, y)].set_symbol(" ");
+                let cell = &mut self.buf[(area.x - 1, y)];
+                let style = cell.style();
+                cell.reset();
+                cell.set_style(style);
             }
             for x in area.left()..area.right() {
                 self.buf[(x, y)].reset();
