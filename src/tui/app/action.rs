@@ -113,6 +113,7 @@ actions! {
     Bottom "bottom" "last" "To the end, and stay there as it grows";
     Open "open" "open" "Open what is selected";
     Filter "filter" "filter" "Show only what fits";
+    Sort "sort" "sort" "Sort the list by something else";
     // Sandboxes and versions.
     CreateSandbox "create_sandbox" "new" "Create a sandbox";
     TerminateSandbox "terminate_sandbox" "terminate" "Terminate the selected sandbox";

@@ -92,6 +92,10 @@ fn draw_status(paint: &mut Paint<'_>, area: Rect) {
                 vec![Piece::of(&sanitize_line(&format!(" {} ", error.message)), style)]
             }
             _ if paint.model.loads_transcript() => {
+                if let Some(key) = paint.key(Context::Prompt, Action::Back) {
+                    right.push(Piece::ours(format!(" {key} "), paint.part(Part::HintKey)));
+                    right.push(Piece::ours("stop ", paint.part(Part::Hint)));
+                }
                 vec![Piece::ours(" loading the transcript for the pager ", paint.part(Part::Pending))]
             }
             _ => under_way(paint, chat, &mut right),

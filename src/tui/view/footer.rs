@@ -45,7 +45,7 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
 fn draw_hints(paint: &mut Paint<'_>, area: Rect, hints: &[(String, &'static str)]) {
     // Three blanks between hints, or two when more of them fit so.
     let wide: usize = hints.iter().map(|(key, word)| key.len() + word.len() + 4).sum();
-    let gap = if wide.saturating_sub(3) <= usize::from(area.width) { "   " } else { "  " };
+    let gap = if wide.saturating_sub(3) <= usize::from(area.width) { 3 } else { 2 };
     let mut x = area.x;
     for (key, word) in hints {
         let needed = columns(key) + 1 + columns(word);
@@ -54,8 +54,8 @@ fn draw_hints(paint: &mut Paint<'_>, area: Rect, hints: &[(String, &'static str)
         }
         let pieces = [
             Piece::ours(key.as_str(), paint.part(Part::HintKey)),
-            Piece::ours(format!(" {word}{gap}"), paint.part(Part::Hint)),
+            Piece::ours(format!(" {word}"), paint.part(Part::Hint)),
         ];
-        x += paint.pieces((x, area.y), area.right() - x, &pieces);
+        x += paint.pieces((x, area.y), area.right() - x, &pieces) + gap;
     }
 }

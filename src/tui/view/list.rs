@@ -98,6 +98,10 @@ impl<T: Row> List<'_, T> {
             right.insert(0, Piece::ours("old ", paint.part(Part::Warning)));
         }
         let mut left = vec![Piece::ours(self.title, style)];
+        // What fits a filter best stands first in any order.
+        if let (Some(sort), None) = (self.listing.sort, &self.listing.filter) {
+            left.push(Piece::ours(format!(" by {}", sort.by), dim));
+        }
         if let Some(Filter { text, .. }) = &self.listing.filter {
             left.push(Piece::ours("  /", dim));
             left.push(Piece::of(&sanitize_line(text), paint.part(Part::Match)));

@@ -1,11 +1,14 @@
 //! Lists that come from the server, with a selection that stays on its row when the list changes.
 
-use std::{cmp::Ordering, fmt::Debug};
+use std::{
+    cmp::{Ordering, Reverse},
+    fmt::Debug,
+};
 
 use super::super::{effect::EffectId, fuzzy::fuzzy};
 use crate::{
     api::ApiError,
-    core::{SandboxId, SandboxInfo, Version, VersionId},
+    core::{SandboxId, SandboxInfo, SandboxStatus, Version, VersionId},
 };
 
 /// Something that was asked for.
@@ -35,9 +38,12 @@ pub enum Remote<T> {
 }
 
 /// A row of a list.
-pub trait Row: Clone {
+pub trait Row: Clone + 'static {
     /// What the selection stays on.
     type Id: Clone + PartialEq + Debug;
+
+    /// Orders that a person may choose beside the list's own.
+    const SORTS: &'static [Sort<Self>];
 
     /// Its id.
     fn id(&self) -> Self::Id;
@@ -49,8 +55,39 @@ pub trait Row: Clone {
     fn order(&self, other: &Self) -> Ordering;
 }
 
+/// An order of a list; what is the same in it is newest first.
+#[derive(Debug)]
+pub struct Sort<T> {
+    /// By what, for the title.
+    pub by: &'static str,
+    /// What it compares.
+    key: fn(&T) -> SortKey,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum SortKey {
+    Name(String),
+    Place(u8),
+    Most(Reverse<u64>),
+}
+
 impl Row for SandboxInfo {
     type Id = SandboxId;
+
+    const SORTS: &'static [Sort<Self>] = &[
+        Sort { by: "name", key: |sandbox| SortKey::Name(sandbox.name.to_lowercase()) },
+        Sort {
+            by: "state",
+            key: |sandbox| {
+                SortKey::Place(match sandbox.status {
+                    SandboxStatus::Running => 0,
+                    SandboxStatus::Pending => 1,
+                    SandboxStatus::Error => 2,
+                    SandboxStatus::Terminated => 3,
+                })
+            },
+        },
+    ];
 
     fn id(&self) -> SandboxId {
         self.sandbox_id.clone()
@@ -68,6 +105,11 @@ impl Row for SandboxInfo {
 
 impl Row for Version {
     type Id = VersionId;
+
+    const SORTS: &'static [Sort<Self>] = &[
+        Sort { by: "size", key: |version| SortKey::Most(Reverse(version.bytes)) },
+        Sort { by: "files", key: |version| SortKey::Most(Reverse(version.files)) },
+    ];
 
     fn id(&self) -> VersionId {
         self.version
@@ -91,11 +133,13 @@ pub struct Listing<T: Row> {
     pub remote: Remote<Vec<T>>,
     /// The row with the cursor.
     pub cursor: Option<T::Id>,
-    /// Rows that fit the filter, by their place in the list, best or newest first, each with the places (in characters
+    /// Rows that fit the filter, by their place in the list, best first or in their order, each with the places (in characters
     /// of [`Row::text`]) that fit.
     pub shown: Vec<(usize, Vec<usize>)>,
     /// What is being filtered by.
     pub filter: Option<Filter>,
+    /// The order that was chosen; without one, newest first.
+    pub sort: Option<&'static Sort<T>>,
     /// The first row on the screen, by its place in `shown`.
     pub top: usize,
     /// Where the cursor was found last: a hint, so that finding it doesn't walk ten thousand rows for each key.
@@ -122,6 +166,7 @@ impl<T: Row> Default for Listing<T> {
             cursor: None,
             shown: Vec::new(),
             filter: None,
+            sort: None,
             top: 0,
             at: 0,
             texts: Vec::new(),
@@ -218,7 +263,11 @@ impl<T: Row> Listing<T> {
         let needle = self.filter.as_ref().map_or("", |filter| filter.text.as_str());
         let shown: Vec<_> = if needle.is_empty() {
             let kept = self.all().iter().enumerate().filter(|(_, row)| keep(row));
-            kept.map(|(place, _)| (place, Vec::new())).collect()
+            let mut kept: Vec<_> = kept.map(|(place, _)| (place, Vec::new())).collect();
+            if let Some(sort) = self.sort {
+                kept.sort_by_cached_key(|(place, _)| self.all().get(*place).map(sort.key));
+            }
+            kept
         } else {
             if self.texts.len() != self.all().len() {
                 self.texts = self.all().iter().map(Row::text).collect();
@@ -234,6 +283,15 @@ impl<T: Row> Listing<T> {
             None if self.shown.is_empty() => self.cursor = None,
             None => self.go(place.unwrap_or(0)),
         }
+    }
+
+    /// Chooses the next order, round to the list's own.
+    pub fn sort_next(&mut self) {
+        let next = match self.sort {
+            None => 0,
+            Some(sort) => 1 + T::SORTS.iter().position(|known| known.by == sort.by).unwrap_or(T::SORTS.len()),
+        };
+        self.sort = T::SORTS.get(next);
     }
 
     /// It is being asked for by this order.

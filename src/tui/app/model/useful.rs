@@ -29,6 +29,7 @@ impl Model {
                 (Action::Filter, true),
                 (Action::ToggleEnded, true),
                 (Action::Quit, true),
+                (Action::Sort, true),
             ],
             Context::Versions => &[
                 (Action::Restore, restorable),
@@ -39,6 +40,7 @@ impl Model {
                 (Action::Help, true),
                 (Action::Filter, true),
                 (Action::Quit, true),
+                (Action::Sort, true),
             ],
             Context::Transcript => &[
                 (Action::Interrupt, stops),

@@ -80,6 +80,7 @@ impl Step<'_> {
             | Action::SelectRange => self.in_transcript(action),
             Action::Send => self.send(),
             Action::Filter => self.begin_filter(),
+            Action::Sort => self.sort(),
             _ => {}
         }
     }
@@ -96,7 +97,7 @@ impl Step<'_> {
     /// Esc: the top thing closes; the second press stops what is under way; else back to the lists.
     fn back(&mut self, armed: Option<ArmedFor>) {
         self.dismiss_errors();
-        if self.close_top() || self.close_finders() {
+        if self.close_top() || self.close_finders() || self.leave_pager() {
             return;
         }
         match self.model.focus {
@@ -116,7 +117,7 @@ impl Step<'_> {
         if let Some(request) = shown.filter(|request| self.model.can_stop(*request)) {
             return self.stop(request);
         }
-        if self.close_top() {
+        if self.close_top() || self.leave_pager() {
             return;
         }
         if let Some(request) = self.model.stoppable() {

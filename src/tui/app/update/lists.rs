@@ -113,6 +113,12 @@ impl Step<'_> {
         focused!(self, list => list.go(0));
     }
 
+    /// Another order. The cursor stays on its row.
+    pub(super) fn sort(&mut self) {
+        focused!(self, list => list.sort_next());
+        self.reshow();
+    }
+
     pub(super) fn toggle_ended(&mut self) {
         self.model.show_ended = !self.model.show_ended;
         self.model.sandboxes.show(kept(self.model.show_ended));

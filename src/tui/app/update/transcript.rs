@@ -77,9 +77,16 @@ impl Step<'_> {
         if layout::areas(self.model).status.is_empty() {
             self.focus(Focus::Transcript);
         }
-        self.model.asked.retain(|_, asked| !matches!(asked, Asked::Transcript(_)));
+        self.leave_pager();
         let id = self.model.ask(Asked::Transcript(sandbox.clone()));
         self.order(Effect::LoadTranscript { id, sandbox });
+    }
+
+    /// What was asked for the pager is not wanted any longer; whether there was something.
+    pub(super) fn leave_pager(&mut self) -> bool {
+        let before = self.model.asked.len();
+        self.model.asked.retain(|_, asked| !matches!(asked, Asked::Transcript(_)));
+        self.model.asked.len() < before
     }
 
     /// Shows it in the pager. Who has gone to another sandbox meanwhile isn't taken away from it.

@@ -47,6 +47,19 @@ fn of_two_requests_the_newer_one_counts_and_an_error_is_told() {
 }
 
 #[test]
+fn who_does_not_want_to_wait_for_the_pager_stops_that() {
+    for key in ["esc", "ctrl-c"] {
+        let mut screen = Screen::running();
+        let id = asked(&screen.press("ctrl-x v"));
+        let focus = screen.model.focus;
+        screen.press(key);
+        assert!(!screen.model.loads_transcript());
+        assert_eq!(screen.model.focus, focus, "{key} did that and nothing else");
+        assert_eq!(pages(&screen.done(id, Outcome::Transcript(Ok("all of it".into())))), None);
+    }
+}
+
+#[test]
 fn on_a_narrow_screen_the_pane_that_says_that_it_comes_is_shown() {
     let mut screen = Screen::running();
     screen.take(Event::Term(TermEvent::Resized { columns: 80, rows: 24 }));

@@ -51,6 +51,26 @@ fn the_cursor_stays_on_its_row_when_the_list_comes_again() {
 }
 
 #[test]
+fn a_list_is_sorted_by_what_its_reader_chooses_and_stays_so() {
+    let named = |n, name: &str, status| SandboxInfo { name: name.into(), ..sandbox(n, status) };
+    let (running, starting) = (SandboxStatus::Running, SandboxStatus::Pending);
+    let mut screen = Screen::with(vec![named(1, "Cob", starting), named(2, "auk", running), named(3, "bee", running)]);
+    let names = |screen: &Screen| -> Vec<String> {
+        screen.model.sandboxes.rows().map(|(sandbox, _)| sandbox.name.clone()).collect()
+    };
+    assert_eq!(names(&screen), ["Cob", "auk", "bee"], "newest first");
+    screen.press("ctrl-x 1 g o");
+    assert_eq!(names(&screen), ["auk", "bee", "Cob"]);
+    assert_eq!(screen.model.sandbox().unwrap().name, "Cob", "the cursor stays on its row");
+    screen.stored(EventBody::Sandbox { sandbox: named(0, "ant", running) });
+    assert_eq!(names(&screen), ["ant", "auk", "bee", "Cob"], "a new one has its place");
+    screen.press("o");
+    assert_eq!(names(&screen), ["ant", "auk", "bee", "Cob"], "what runs, newest first, then what starts");
+    screen.press("o");
+    assert_eq!(names(&screen), ["ant", "Cob", "auk", "bee"]);
+}
+
+#[test]
 fn what_the_stream_says_while_a_list_is_asked_for_is_newer_than_the_list() {
     let mut screen = Screen::new();
     let effects = screen.connect();
