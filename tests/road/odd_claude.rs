@@ -98,3 +98,41 @@ fn ctrl_c_ends_a_turn_whose_cli_does_not_listen() {
     let (code, _, errors) = chat.finish();
     assert_eq!(code, Some(130), "{errors}");
 }
+
+/// A piece of an answer as the API streams it.
+fn streamed(event: &Value) -> String {
+    json!({"type": "stream_event", "session_id": SESSION, "uuid": event.to_string(), "parent_tool_use_id": null,
+           "api_message_id": "m1", "event": event})
+    .to_string()
+}
+
+fn begun(id: &str) -> String {
+    streamed(&json!({"type": "message_start", "message": {"id": id, "type": "message", "role": "assistant",
+                     "model": "m", "content": []}}))
+}
+
+#[test]
+fn half_an_answer_that_the_api_broke_off_is_told_from_the_one_that_counts() {
+    let half = [
+        begun("m1"),
+        streamed(&json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})),
+        streamed(&json!({"type": "content_block_delta", "index": 0,
+                         "delta": {"type": "text_delta", "text": "half a heron"}})),
+    ];
+    let rest = [said("m2", "a whole heron"), result("a whole heron")];
+    let wait = |file| format!("until [ -e /mnt/workspace/{file} ]; do sleep 0.05; done");
+    let print = |lines: &[String]| format!("cat <<'END'\n{}\nEND", lines.join("\n"));
+    let then = [wait("go"), print(&half), wait("again"), print(&[begun("m2")]), wait("on"), print(&rest)].join("\n");
+    let place = place_with(&[init(), said("m0", "an egg"), String::new()], &then);
+    let mut chat = Running::start(place.command(&["chat", "heron", "hello"]));
+    chat.wait_for("an egg");
+    place.sh("heron", "touch go");
+    chat.wait_for("half a heron");
+    place.sh("heron", "touch again");
+    chat.wait_for("broke off");
+    place.sh("heron", "touch on");
+    let (code, shown, errors) = chat.finish();
+    assert_eq!(code, Some(0), "{errors}");
+    let (half, rest) = shown.split_once("broke off").unwrap_or_else(|| panic!("nothing says it: {shown}"));
+    assert!(half.contains("half a heron\n") && rest.contains("a whole heron"), "{shown}");
+}

@@ -13,7 +13,10 @@ use crate::{
     agent::{Fold, stream},
     api::{EventBody, Live, Published},
     cli::out,
-    core::{ConversationId, Item, ItemBody, RequestId, Usage, item::ToolState},
+    core::{
+        ConversationId, Item, ItemBody, RequestId, Usage,
+        item::{Level, ToolState},
+    },
 };
 
 /// Prints one turn.
@@ -88,6 +91,9 @@ impl Answer {
             Published::Live(Live::Keyframe { open, .. }) => open
                 .iter()
                 .try_for_each(|block| self.delta(block.conversation, &block.item, &block.block, 0, block.text.raw())),
+            Published::Live(Live::Dropped { conversation, items }) if self.conversation == Some(*conversation) => {
+                self.drop_begun(items)
+            }
             Published::Live(_) => Ok(()),
         }
     }
@@ -162,6 +168,18 @@ impl Answer {
         self.open = Some(key.to_owned());
         self.said = true;
         out::raw(shown.as_bytes())
+    }
+
+    /// What was printed of these blocks is no part of the answer: the API broke off, and Claude begins again. It can't
+    /// be taken back where lines go to a pipe or have scrolled away, so it is said.
+    fn drop_begun(&mut self, items: &[String]) -> io::Result<()> {
+        let begun = items.iter().filter(|key| self.growing.get(*key).is_some_and(|shown| shown.length() > 0)).count();
+        if begun == 0 {
+            return Ok(());
+        }
+        self.close()?;
+        self.growing.retain(|key, _| !items.contains(key));
+        items::notice(Level::Warning, "that answer broke off and doesn't count; Claude begins again")
     }
 
     /// Ends the line that the cursor stands in.
