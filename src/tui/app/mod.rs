@@ -11,6 +11,7 @@ mod fuzzy;
 pub mod layout;
 pub mod model;
 pub mod reader;
+pub mod slash;
 mod update;
 
 pub use action::Action;

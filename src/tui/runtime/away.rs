@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    process::ExitStatus,
 };
 
 use tokio::process::Command;
@@ -35,9 +36,27 @@ pub(super) async fn edit(term: &mut Term, folder: &Path, text: &str) -> io::Resu
         // Told to end, it may have been left without a word: what was written to the file counts.
         Lent::Done(status) if status.success() => file.read(),
         Lent::Ended => file.read(),
-        Lent::Done(_) => Err("the editor gave up ($VISUAL, $EDITOR or vi); the draft is as it was".to_owned()),
+        Lent::Done(status) => {
+            let editor = named(&["VISUAL", "EDITOR"], "vi");
+            Err(format!("{}; the draft is as it was", gave_up(&editor, "$EDITOR", status)))
+        }
         Lent::NotStarted(error) => Err(format!("no editor can be started: {error}")),
     })
+}
+
+/// What the first of these variables that says something says.
+fn named(variables: &[&str], usual: &str) -> String {
+    let said = variables.iter().filter_map(|name| std::env::var(name).ok()).find(|value| !value.is_empty());
+    said.unwrap_or_else(|| usual.to_owned())
+}
+
+/// Why a program didn't do its work, as far as a shell tells.
+fn gave_up(program: &str, variable: &str, status: ExitStatus) -> String {
+    match status.code() {
+        Some(127) => format!("`{program}` can't be found: set {variable}"),
+        Some(126) => format!("`{program}` can't be run: set {variable}"),
+        _ => format!("`{program}` gave up ({status})"),
+    }
 }
 
 /// A draft in a file of its own, removed when it goes.
@@ -79,7 +98,7 @@ pub(super) async fn page(term: &mut Term, text: &str) -> io::Result<Result<(), S
     Ok(match term.lend(pager, Some(text)).await? {
         Lent::Done(status) if status.success() => Ok(()),
         Lent::Ended => Ok(()),
-        Lent::Done(_) => Err("the pager failed ($PAGER, or less)".to_owned()),
+        Lent::Done(status) => Err(gave_up(&named(&["PAGER"], "less"), "$PAGER", status)),
         Lent::NotStarted(error) => Err(format!("no pager can be started: {error}")),
     })
 }

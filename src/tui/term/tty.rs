@@ -31,6 +31,9 @@ pub enum Refused {
     /// It can't place text.
     #[error("the screen can't be drawn on a terminal that calls itself `{0}`")]
     Dumb(String),
+    /// Nobody says what it is.
+    #[error("TERM is not set: the screen can't know what terminal this is")]
+    Unnamed,
     /// The device said no.
     #[error("the terminal can't be taken: {0}")]
     Io(#[from] io::Error),
@@ -65,7 +68,8 @@ impl Tty {
         }
         match std::env::var("TERM") {
             Ok(name) if !name.is_empty() && name != "dumb" => {}
-            name => return Err(Refused::Dumb(name.unwrap_or_default())),
+            Ok(name) if !name.is_empty() => return Err(Refused::Dumb(name)),
+            _ => return Err(Refused::Unnamed),
         }
         Ok(Self::take(stdin())?)
     }

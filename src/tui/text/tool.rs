@@ -6,7 +6,7 @@ use super::{
     parts, wrap,
 };
 use crate::core::{
-    Untrusted,
+    Untrusted, figures,
     item::{DiffLine, Tool, ToolState},
     text::{reveal_line, sanitize_line},
 };
@@ -25,6 +25,9 @@ const BRIEF_OUTPUT: usize = 6;
 
 /// Milliseconds below which how long it took says nothing: most calls only read a file.
 const NOTABLE: u64 = 100;
+
+/// Milliseconds from which on a person has waited for a command of their own.
+const SLOW: u64 = 1000;
 
 /// After so many lines of a command's output its head is out of sight, and how it went is said below it too.
 const FAR: usize = 10;
@@ -96,12 +99,14 @@ fn state(tool: &Tool, made_for: MadeFor) -> Vec<Span> {
         // Of what only reads it is no news that it went well.
         ToolState::Done if tool.input.get("command").is_some() => parts.push(Span::part("ok", Role::Success)),
         ToolState::Done => {}
-        ToolState::Failed => parts.push(Span::part("failed", Role::Error)),
+        ToolState::Failed => {
+            let how = tool.exit_code.map_or_else(|| "failed".to_owned(), |code| format!("exit {code}"));
+            parts.push(Span::part(how, Role::Error));
+        }
         ToolState::Interrupted => parts.push(Span::part("interrupted", Role::Warning)),
         ToolState::Refused => parts.push(Span::part("refused", Role::Warning)),
     }
-    let took = tool.elapsed_ms.filter(|ms| *ms >= NOTABLE);
-    parts.extend(took.map(|ms| Span::part(parts::seconds(ms), Role::Dim)));
+    parts.extend(spent(tool, NOTABLE));
     let mut spaced = Vec::new();
     for part in parts {
         if !spaced.is_empty() {
@@ -112,6 +117,12 @@ fn state(tool: &Tool, made_for: MadeFor) -> Vec<Span> {
     spaced
 }
 
+/// How long it took, from so many milliseconds on.
+fn spent(tool: &Tool, from: u64) -> Vec<Span> {
+    let took = tool.elapsed_ms.filter(|ms| *ms >= from);
+    took.map(|ms| Span::part(parts::seconds(ms), Role::Dim)).into_iter().collect()
+}
+
 /// A command of the user's own, as on a terminal.
 fn shell(tool: &Tool, made_for: MadeFor) -> Vec<Line> {
     let columns = usize::from(made_for.width);
@@ -120,17 +131,23 @@ fn shell(tool: &Tool, made_for: MadeFor) -> Vec<Line> {
     let rows = wrap::verbatim(&[Span::part(format!("! {}", command.as_str().trim_end()), Role::Prompt)], columns);
     let mut lines: Vec<Line> = rows.into_iter().map(row).collect();
     let first = lines.remove(0);
-    let right = if tool.state == ToolState::Done { Vec::new() } else { state(tool, made_for) };
-    lines.insert(0, both(first.spans.clone(), right, columns, made_for.ascii));
-    if lines[0].text() != first.text() {
-        // What came of it has no room beside the command, which is worth more.
-        lines[0] = first;
-    }
+    let well = tool.state == ToolState::Done;
+    // That a quick one went well is seen by what it printed.
+    let told = if well { spent(tool, SLOW) } else { state(tool, made_for) };
+    let beside = both(first.spans.clone(), told.clone(), columns, made_for.ascii);
+    // A command that leaves no room beside it is worth more; what came of it stands below.
+    let fits = beside.text() == first.text() && (told.is_empty() || !beside.right.is_empty());
+    lines.insert(0, if fits { beside } else { first });
     if made_for.fold != Fold::Folded {
         lines.extend(text(&tool.output, MAX_LINES / 2, MAX_LINES / 2, 0, Role::Text, made_for));
-        if lines.len() > FAR && tool.state != ToolState::Running && tool.state != ToolState::Done {
-            lines.push(both(state(tool, made_for), Vec::new(), columns, made_for.ascii));
-        }
+    } else if !tool.output.raw().trim_end().is_empty() {
+        let hidden = tool.output.raw().trim_end().split('\n').count();
+        let hidden = figures::count(u64::try_from(hidden).unwrap_or(u64::MAX), "line", "lines");
+        push(&mut lines, &format!("{} {hidden}", parts::dots(made_for.ascii)), 0, Role::Dim, made_for);
+    }
+    let far = lines.len() > FAR && tool.state != ToolState::Running && !well;
+    if !fits || far {
+        lines.push(both(told, Vec::new(), columns, made_for.ascii));
     }
     lines
 }

@@ -7,16 +7,17 @@ use super::{
     transcript, words,
 };
 use crate::{
-    core::{SandboxStatus, text::sanitize_line},
+    core::{SandboxStatus, figures, text::sanitize_line},
     tui::{
         app::{
             Action,
             action::Context,
             layout::{Areas, NAMED_TABS, WIDE},
             model::{
-                Chat, Focus,
+                Chat, Focus, Sent,
                 transcript::{Search, Spot},
             },
+            slash,
         },
         theme::Part,
     },
@@ -80,7 +81,20 @@ fn draw_status(paint: &mut Paint<'_>, area: Rect) {
         let text = format!(" {} new {} ", chat.transcript.unseen, paint.marks.down);
         right.push(Piece::ours(text, paint.part(Part::Accent)));
     }
+    let selected = chat.transcript.range().map_or(0, |range| range.count());
+    let words = slash_words(paint);
     let left = match &chat.transcript.search {
+        _ if !words.is_empty() => words,
+        _ if selected > 0 => {
+            let selected = figures::count(u64::try_from(selected).unwrap_or(u64::MAX), "item", "items");
+            for (action, what) in [(Action::CopyItem, "copy "), (Action::SelectRange, "end ")] {
+                if let Some(key) = paint.key(Context::Transcript, action) {
+                    right.push(Piece::ours(format!(" {key} "), paint.part(Part::HintKey)));
+                    right.push(Piece::ours(what, paint.part(Part::Hint)));
+                }
+            }
+            vec![Piece::ours(format!(" {selected} selected "), paint.part(Part::Accent))]
+        }
         Some(search) => {
             right.push(Piece::ours(format!(" {} ", found(paint, search)), paint.part(Part::Dim)));
             search_line(paint, area, search)
@@ -102,6 +116,20 @@ fn draw_status(paint: &mut Paint<'_>, area: Rect) {
         },
     };
     paint.row(area, &left, &right);
+}
+
+/// Our own words that the draft may become.
+fn slash_words(paint: &Paint<'_>) -> Vec<Piece<'static>> {
+    let prompt = paint.model.prompt();
+    let first =
+        prompt.area.lines().first().filter(|_| paint.model.focus == Focus::Prompt && prompt.area.lines().len() == 1);
+    let (word, behind) = (paint.part(Part::HintKey), paint.part(Part::Hint));
+    let fitting = slash::fitting(first.map_or("", String::as_str));
+    let pieces = fitting.flat_map(|(name, argument)| {
+        let argument = if argument.is_empty() { String::new() } else { format!(" {argument}") };
+        [Piece::ours(format!(" /{name}"), word), Piece::ours(format!("{argument} "), behind)]
+    });
+    pieces.collect()
 }
 
 fn search_line(paint: &mut Paint<'_>, area: Rect, search: &Search) -> Vec<Piece<'static>> {
@@ -144,12 +172,22 @@ fn under_way(paint: &Paint<'_>, chat: &Chat, right: &mut Vec<Piece<'static>>) ->
         return Vec::new();
     };
     let (dim, running) = (paint.part(Part::Dim), paint.part(Part::Running));
+    let elapsed = words::elapsed(task.since, paint.model.now);
+    if let Some(sent) = paint.model.unanswered(task) {
+        let (text, part) = match sent {
+            Sent::Now => ("sending", Part::Pending),
+            Sent::Long => ("the server does not answer", Part::Warning),
+        };
+        return vec![
+            Piece::ours(format!(" {} {text} {} {elapsed} ", paint.marks.runs, paint.marks.dot), paint.part(part)),
+            Piece::of(&sanitize_line(task.typed.as_deref().unwrap_or_default()), dim),
+        ];
+    }
     let mut left = vec![Piece::ours(format!(" {} ", paint.marks.runs), running)];
     left.push(match task.step.as_str() {
         "" => Piece::ours("working", running),
         _ => Piece::of(&task.step, running),
     });
-    let elapsed = words::elapsed(task.since, paint.model.now);
     left.push(Piece::ours(format!(" {} {elapsed} ", paint.marks.dot), dim));
     if let Some(key) = paint.key(Context::Prompt, Action::Back) {
         right.push(Piece::ours(format!(" {key} {key} "), paint.part(Part::HintKey)));

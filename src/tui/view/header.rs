@@ -104,5 +104,10 @@ fn unseen(paint: &Paint<'_>) -> Option<String> {
         "version_restore" => "restoring",
         _ => "working",
     };
-    Some(if doing.len() > 1 { format!("{word} and {} more", doing.len() - 1) } else { word.to_owned() })
+    let more = doing.len() - 1;
+    Some(match newest.progress {
+        _ if more > 0 => format!("{word} and {more} more"),
+        Some((done, Some(total))) if total > 0 => format!("{word} {} %", done.min(total).saturating_mul(100) / total),
+        _ => word.to_owned(),
+    })
 }

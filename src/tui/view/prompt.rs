@@ -3,12 +3,24 @@
 use ratatui::layout::{Position, Rect};
 
 use super::paint::Paint;
-use crate::tui::{
-    app::{draft, layout, model::Focus},
-    theme::Part,
+use crate::{
+    core::text::sanitize_line,
+    tui::{
+        app::{Action, action::Context, draft, layout, model::Focus},
+        theme::Part,
+    },
 };
 
-const PLACEHOLDER: &str = "type a prompt, !command, /command";
+/// What an empty prompt says.
+fn placeholder(paint: &Paint<'_>) -> String {
+    match paint.model.sandbox() {
+        Some(sandbox) if sandbox.status.is_over() => {
+            let create = paint.key(Context::Prompt, Action::CreateSandbox).unwrap_or_default();
+            format!("{} has ended; {create} creates another one", sanitize_line(&sandbox.name))
+        }
+        _ => "type a prompt, !command, /command".to_owned(),
+    }
+}
 
 pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
     let focused = paint.model.focus == Focus::Prompt;
@@ -24,7 +36,7 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
     }
     if empty {
         let style = paint.part(Part::Placeholder);
-        paint.text((text.x, text.y), text.width, PLACEHOLDER, style);
+        paint.text((text.x, text.y), text.width, &placeholder(paint), style);
     }
     let searching =
         paint.model.chat().and_then(|chat| chat.transcript.search.as_ref()).is_some_and(|search| search.typing);

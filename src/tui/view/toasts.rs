@@ -1,4 +1,5 @@
-//! Messages, at the upper right of the pane that is read; what was said before is in their history.
+//! Messages, at the upper right of the transcript, or at the lower right of a list where only that is seen; what was
+//! said before is in their history.
 
 use ratatui::layout::Rect;
 
@@ -21,8 +22,8 @@ use crate::{
 /// Columns of a message: two rows of it say what a sentence needs.
 const WIDTH: u16 = 52;
 
-/// Rows of a message's text, and of its hint: more would hide what is read. The history has all.
-const ROWS: usize = 4;
+/// Rows of a message's text, and of its hint: the longest advice of ours fits. The history has all.
+const ROWS: usize = 6;
 
 /// Bar, blank, mark, blank before the text, and a blank behind it.
 const AROUND: u16 = 5;
@@ -38,7 +39,12 @@ pub(super) fn draw(paint: &mut Paint<'_>, areas: &Areas) {
         toasts[toasts.len().saturating_sub(MAX_SHOWN)..].iter().map(|toast| (toast, rows(toast, room, rest))).collect();
     // One column for all of them: the eye goes down it.
     let wide = shown.iter().flat_map(|(_, rows)| rows).map(|(row, _)| columns(row)).max().unwrap_or(0).min(room);
-    let (x, mut y) = (pane.right() - wide - AROUND, pane.y);
+    let x = pane.right() - wide - AROUND;
+    // Over a list at its end: what they speak of is mostly its first row.
+    let all: usize = shown.iter().map(|(_, rows)| rows.len()).sum();
+    let over_list = areas.transcript.height == 0;
+    let all = u16::try_from(all).unwrap_or(pane.height).min(pane.height);
+    let mut y = if over_list { pane.bottom() - all } else { pane.y };
     for (toast, rows) in &shown {
         let height = u16::try_from(rows.len()).unwrap_or(0).min(pane.bottom().saturating_sub(y));
         draw_toast(paint, Rect::new(x, y, wide + AROUND, height), toast, rows);

@@ -73,7 +73,7 @@ fn draw_nothing(paint: &mut Paint<'_>, area: Rect, chat: Option<&Chat>) {
         paint.prose(area, &text, dim);
         return;
     };
-    let error = chat.and_then(|chat| chat.transcript.error.as_ref());
+    let error = chat.and_then(|chat| chat.transcript.error.as_ref().or(chat.refused.as_ref()));
     if let Some(error) = error {
         let style = paint.part(Part::Error);
         let used = paint.prose(area, sanitize_line(&error.message).as_str(), style);

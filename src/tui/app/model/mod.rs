@@ -204,6 +204,18 @@ pub enum ArmedFor {
 /// How long "again" counts: long enough to read it, too short to be forgotten.
 pub const ARMED: Duration = Duration::from_secs(2);
 
+/// Seconds after which a server that has not taken a command is said not to answer; it takes milliseconds.
+const PATIENCE: i64 = 3;
+
+/// A command is on its way to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// Since a moment ago.
+    Now,
+    /// For longer than a server that works takes.
+    Long,
+}
+
 impl Model {
     /// The model at the start: nothing is known, everything is asked for.
     pub fn new(place: Place, keymap: Arc<Keymap>, size: Size, now: Timestamp) -> Self {
@@ -335,6 +347,15 @@ impl Model {
     /// The selected sandbox's turn.
     pub fn turn(&self) -> Option<RequestId> {
         self.chat()?.turn
+    }
+
+    /// A command of ours that the server doesn't have yet, as far as we know.
+    pub fn unanswered(&self, task: &Task) -> Option<Sent> {
+        let asked = task.asked.filter(|_| task.ours)?;
+        matches!(self.asked.get(&asked), Some(Asked::Submit(_))).then(|| {
+            let waited = self.now.duration_since(task.since).as_secs();
+            if waited < PATIENCE { Sent::Now } else { Sent::Long }
+        })
     }
 
     /// The pager's text is on its way.

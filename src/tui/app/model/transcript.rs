@@ -26,6 +26,7 @@ pub use self::settle::{Row, Wants};
 use super::super::effect::EffectId;
 use crate::{
     api::{ApiError, OpenBlock, PlacedItem, Window},
+    core::Item,
     tui::text::{Growing, Highlights, Laid, Line},
 };
 
@@ -214,6 +215,11 @@ impl Transcript {
     /// The first part isn't there yet.
     pub fn is_loading(&self) -> bool {
         !self.loaded
+    }
+
+    /// The last item of the conversation, if the window reaches that far.
+    pub fn last_item(&self) -> Option<&Item> {
+        self.entries.back().filter(|_| !self.more_after).map(|entry| &entry.item.item)
     }
 
     /// The key of an entry or open block.

@@ -62,6 +62,7 @@ impl Model {
                 (Action::CreateSandbox, !sandbox),
                 // Esc interrupts then, as the line above the prompt says.
                 (Action::Back, !stops),
+                (Action::NextPane, stops),
                 (Action::Palette, true),
                 (Action::Help, true),
                 (Action::NewLine, sandbox),

@@ -6,14 +6,15 @@ use super::{
     tasks::progress_of,
 };
 use crate::{
-    core::{RequestId, item::Level},
+    api::{ApiError, ErrorCode},
+    core::{RequestId, item::Level, text::sanitize_line},
     tui::{
         app::{
             action::Action,
             layout,
             model::{
                 Asked, Dialog, Remote,
-                dialog::{Question, Reader},
+                dialog::{Field, Question, Reader},
             },
             reader,
         },
@@ -75,13 +76,31 @@ impl Step<'_> {
             return true;
         }
         let closed = self.model.dialogs.pop();
+        let failed = closed.as_ref().and_then(progress_of).and_then(|request| self.failed_creation(request));
         self.forget_previews();
         self.forget_tasks();
         let some = closed.is_some();
         if let Some(Dialog::Create(form)) = closed {
             self.model.kept_form = Some(form);
         }
+        // Whoever has read why goes back to what they asked for.
+        if let Some(error) = failed {
+            self.open_create("");
+            if error.code == ErrorCode::Conflict
+                && let Some(Dialog::Create(form)) = self.model.dialogs.last_mut()
+            {
+                form.problems = vec![(Field::Name, sanitize_line(&error.message).as_str().to_owned())];
+                form.field = Field::Name;
+            }
+        }
         some
+    }
+
+    /// Why a sandbox that was asked for here didn't come, while its form is kept.
+    fn failed_creation(&self, request: RequestId) -> Option<ApiError> {
+        let task = self.model.tasks.all.get(&request).filter(|task| task.ours && task.kind == "sandbox_create")?;
+        let error = task.end.as_ref()?.as_ref().err()?;
+        (self.model.kept_form.is_some() && error.code != ErrorCode::Interrupted).then(|| error.clone())
     }
 
     /// A preview that nobody looks at any more needs no answer.

@@ -1,6 +1,6 @@
 //! The prompt: writing, sending, the prompts before it.
 
-use super::{Step, commands, typing};
+use super::{Step, typing};
 use crate::{
     api::Command,
     core::{SandboxId, item::Level},
@@ -9,6 +9,7 @@ use crate::{
             Effect,
             action::Action,
             model::{Asked, Focus, History, Link, Prompt},
+            slash,
         },
         key::{Code, Key},
     },
@@ -91,7 +92,7 @@ impl Step<'_> {
         if draft.len() > MAX_PROMPT {
             return self.too_long();
         }
-        if let Some((command, rest)) = commands::find(&draft) {
+        if let Some((command, rest)) = slash::find(&draft) {
             self.taken();
             self.keep_prompt(&draft);
             return self.run(command, rest);
@@ -108,14 +109,15 @@ impl Step<'_> {
             }
             _ if self.model.turn().is_some() => {
                 let hint = "Send it when the turn has ended, or interrupt the turn with Esc Esc";
-                return self.say(Level::Warning, "A turn runs; your text is kept", hint);
+                return self.say(Level::Warning, "Claude is at work; your text is kept", hint);
             }
-            _ => Command::Chat { sandbox, conversation: None, prompt: commands::undoubled(&draft).to_owned() },
+            _ => Command::Chat { sandbox, conversation: None, prompt: slash::undoubled(&draft).to_owned() },
         };
         self.taken();
         self.keep_prompt(&draft);
         if let Some(chat) = self.model.chat_mut() {
             chat.transcript.go_bottom();
+            chat.refused = None;
         }
         self.submit(command, Some(draft));
     }

@@ -7,7 +7,7 @@ use crate::{
     tui::app::{
         Effect, EffectId,
         model::{
-            Asked, Dialog, Remote,
+            Asked, Dialog, Focus, Remote,
             dialog::{Choice, Question, Reader, RestorePreview, Then},
         },
     },
@@ -18,7 +18,10 @@ impl Step<'_> {
         let Some(sandbox) = self.target() else { return };
         let command = Command::VersionSave { sandbox: sandbox.as_str().to_owned(), note: note.to_owned() };
         let request = self.submit(command, None);
-        self.open_progress(request);
+        // Who types goes on typing: a dialog would take the next letters. The header says how far it is.
+        if self.model.focus != Focus::Prompt {
+            self.open_progress(request);
+        }
     }
 
     pub(super) fn restore_selected(&mut self) {

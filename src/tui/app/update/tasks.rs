@@ -175,8 +175,13 @@ impl Step<'_> {
             && ours
             && error.code != ErrorCode::Interrupted
         {
-            if self.model.dialogs.last().and_then(progress_of) == Some(request) {
-                // Its dialog says it.
+            let named = sandbox.as_deref().and_then(|named| self.resolve(named));
+            let chat = named.filter(|_| matches!(kind.as_str(), "chat" | "shell"));
+            let open = chat.filter(|id| self.model.sandbox().is_some_and(|shown| shown.sandbox_id == *id));
+            let open = open.and_then(|id| self.model.chats.get_mut(&id));
+            // An empty chat has room for all of it, which stays there.
+            let told = open.is_some_and(|chat| chat.tell(&error));
+            if told || self.model.dialogs.last().and_then(progress_of) == Some(request) {
                 self.remember(Level::Error, &error.message, &error.hint);
             } else {
                 self.say_error(&error);
@@ -247,9 +252,14 @@ impl Step<'_> {
             }
             "version_restore" => {
                 let Ok(changes) = serde_json::from_value::<Changes>(result) else { return };
-                let count = (changes.added.len() + changes.changed.len() + changes.deleted.len()) as u64;
+                let counts = [
+                    (changes.added.len(), "added"),
+                    (changes.changed.len(), "changed"),
+                    (changes.deleted.len(), "deleted"),
+                ];
+                let counts = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
                 self.close_progress(request);
-                self.say(Level::Info, &format!("Restored: {} changed", figures::count(count, "file", "files")), "");
+                self.say(Level::Info, &format!("Restored: {}", counts.collect::<Vec<_>>().join(", ")), "");
             }
             "sandbox_terminate" => {
                 let Ok(ended) = serde_json::from_value::<Terminated>(result) else { return };

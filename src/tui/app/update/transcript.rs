@@ -141,11 +141,8 @@ impl Step<'_> {
         let Some(chat) = self.model.chats.get_mut(sandbox) else { return };
         let Some(search) = chat.transcript.search.as_mut().filter(|search| search.asked == Some(id)) else { return };
         match found {
-            Ok(found) if found.is_empty() => {
-                search.asked = None;
-                let text = search.text.clone();
-                self.say(Level::Info, &format!("{text} stands nowhere in this conversation"), "");
-            }
+            // The line of the search says it.
+            Ok(found) if found.is_empty() => search.asked = None,
             Ok(found) => chat.transcript.take_found(found),
             Err(error) => {
                 search.asked = None;

@@ -145,6 +145,30 @@ fn how_a_long_command_went_is_said_below_it_too() {
 }
 
 #[test]
+fn how_a_command_of_ones_own_went_is_never_left_out() {
+    let tool = |command: &str, state, code, ms| Tool {
+        name: SHELL.into(),
+        input: json!({"command": command}),
+        output: "out\n".into(),
+        elapsed_ms: Some(ms),
+        exit_code: Some(code),
+        state,
+        ..Tool::default()
+    };
+    let short = card(tool("false", ToolState::Failed, 3, 20), Fold::Brief, 40);
+    assert_eq!(short, "{Pr:! false}                           {Er:exit 3}\nout\n");
+    let wide = "echo a rather long command line | grep nothing";
+    let failed = card(tool(wide, ToolState::Failed, 1, 20), Fold::Brief, 40);
+    assert!(failed.ends_with("\nout\n{Er:exit 1}\n"), "{failed}");
+    let slow = card(tool("sleep 4", ToolState::Done, 0, 4000), Fold::Brief, 40);
+    assert!(slow.contains("{Di:4.0 s}"), "{slow}");
+    let quick = card(tool(wide, ToolState::Done, 0, 400), Fold::Brief, 40);
+    assert!(quick.ends_with("nothing}\nout\n"), "{quick}");
+    let folded = card(tool("false", ToolState::Failed, 3, 20), Fold::Folded, 40);
+    assert!(folded.ends_with("{Er:exit 3}\n{Di:… 1 line}\n"), "{folded}");
+}
+
+#[test]
 fn copying_gives_what_was_written() {
     let text = "# A\n\n* b\n\n```sh\nls\n```\n";
     assert_eq!(plain(&prose(text)), text);

@@ -16,6 +16,12 @@ impl Transcript {
         };
         entry.unfolded = Some(!open);
         if let Some(place) = self.index(&key) {
+            let before = self.lines(place).to_vec();
+            self.laid_rows(place);
+            // Some items show all of their inside without being asked: the first press hides it.
+            if self.lines(place) == before && place < self.entries.len() {
+                self.entries[place].unfolded = Some(open);
+            }
             // What is unfolded is looked at; the end isn't left for it.
             if !self.follow {
                 self.reveal(place);

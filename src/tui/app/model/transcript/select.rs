@@ -45,6 +45,11 @@ impl Transcript {
         self.anchor = if self.anchor.is_some() { None } else { self.cursor.clone() };
     }
 
+    /// The entries of a selection that was begun.
+    pub fn range(&self) -> Option<RangeInclusive<usize>> {
+        self.anchor.as_ref().and_then(|_| self.selected())
+    }
+
     /// Selected entries.
     pub fn selected(&self) -> Option<RangeInclusive<usize>> {
         let cursor = self.index(self.cursor.as_deref()?)?;

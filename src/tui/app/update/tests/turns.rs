@@ -127,7 +127,7 @@ fn what_is_sent_into_a_running_turn_is_kept() {
     screen.write("and this");
     assert_eq!(screen.press("enter"), []);
     assert_eq!(screen.model.prompt().seen(), "and this");
-    assert_eq!(screen.said(), ["A turn runs; your text is kept"]);
+    assert_eq!(screen.said(), ["Claude is at work; your text is kept"]);
 }
 
 #[test]
@@ -135,8 +135,8 @@ fn a_turn_that_fails_says_why_and_gives_the_text_back() {
     let (mut screen, request) = turn();
     let error = ApiError::not_configured("there is no key").hint("set ANTHROPIC_API_KEY");
     screen.finish(request, serde_json::Value::Null, Some(error));
-    assert_eq!(screen.said(), ["there is no key"]);
-    assert_eq!(screen.model.toasts.shown[0].hint.as_str(), "set ANTHROPIC_API_KEY");
+    let refused = screen.model.chat().unwrap().refused.as_ref().unwrap();
+    assert_eq!((refused.message.as_str(), refused.hint.as_str()), ("there is no key", "set ANTHROPIC_API_KEY"));
     assert_eq!(screen.model.prompt().seen(), "go");
     assert_eq!(screen.model.turn(), None);
 }

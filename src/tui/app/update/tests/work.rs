@@ -1,10 +1,12 @@
 //! Creating, saving, terminating.
 
+use serde_json::Value;
+
 use super::*;
 use crate::{
     api::{Command, event::Progress},
     tui::app::{
-        model::{Dialog, Focus, dialog::Field},
+        model::{Dialog, Focus, Sent, dialog::Field},
         reader,
     },
 };
@@ -131,7 +133,7 @@ fn errors_stay_until_a_key_and_others_go_by_themselves() {
 #[test]
 fn ctrl_c_stops_what_the_dialog_shows_and_then_closes_it() {
     let mut screen = Screen::running();
-    let effects = screen.press("ctrl-x s");
+    let effects = screen.press("ctrl-x 1 s");
     let save = screen.accept(&effects);
     let effects = screen.press("ctrl-c");
     assert!(matches!(effects.as_slice(), [Effect::Interrupt { request, .. }] if *request == save), "{effects:?}");
@@ -180,7 +182,7 @@ fn a_form_that_was_closed_or_came_to_nothing_comes_back() {
 #[test]
 fn what_to_do_after_a_failure_is_never_cut() {
     let mut screen = Screen::running();
-    let effects = screen.press("ctrl-x s");
+    let effects = screen.press("ctrl-x 1 s");
     let request = screen.accept(&effects);
     let hint = format!("write {} into the file", "[engine.images] stand_ins = {\"alpine:3.99\" = \"host\"} ".repeat(4));
     let error = ApiError::failed("there is no such image").hint(hint.trim_end());
@@ -195,4 +197,58 @@ fn what_to_do_after_a_failure_is_never_cut() {
     assert!(read(&screen).contains(&hint), "{}", read(&screen));
     screen.press("ctrl-x m");
     assert!(read(&screen).contains(&hint), "{}", read(&screen));
+}
+
+#[test]
+fn whoever_types_goes_on_typing_while_a_workspace_is_saved() {
+    let mut screen = Screen::running();
+    let effects = screen.press("ctrl-x s");
+    assert!(submitted(&effects).is_some());
+    assert!(screen.model.dialogs.is_empty());
+    screen.write("fix it");
+    assert_eq!(screen.model.prompt().seen(), "fix it");
+}
+
+#[test]
+fn after_a_sandbox_that_did_not_come_its_form_is_there_with_the_reason() {
+    let mut screen = Screen::running();
+    screen.press("ctrl-x n");
+    screen.write("heron");
+    let (id, _) = submitted(&screen.press("enter")).unwrap();
+    let error = ApiError::conflict("a sandbox named heron is there already");
+    screen.done(id, Outcome::Command(Err(error)));
+    assert!(matches!(screen.model.dialogs.last(), Some(Dialog::Progress { .. })), "the log is read first");
+    screen.press("esc");
+    let Some(Dialog::Create(form)) = screen.model.dialogs.last() else { panic!("{:?}", screen.model.dialogs) };
+    assert_eq!(form.name.lines(), ["heron"]);
+    assert_eq!(form.problems, [(Field::Name, "a sandbox named heron is there already".to_owned())]);
+    screen.press("esc");
+    assert!(screen.model.dialogs.is_empty(), "and no further");
+}
+
+#[test]
+fn an_empty_chat_says_itself_why_nothing_came() {
+    let mut screen = Screen::running();
+    screen.write("hello");
+    let (id, _) = submitted(&screen.press("enter")).unwrap();
+    screen.done(id, Outcome::Command(Err(ApiError::not_configured("there is no key").hint("set api_key"))));
+    assert_eq!(screen.model.chat().unwrap().refused.as_ref().unwrap().hint, "set api_key");
+    assert_eq!(screen.said(), Vec::<String>::new(), "once is enough");
+    assert_eq!(screen.model.prompt().seen(), "hello");
+    screen.press("enter");
+    assert_eq!(screen.model.chat().unwrap().refused, None);
+}
+
+#[test]
+fn a_server_that_does_not_take_a_command_is_told_from_work() {
+    let mut screen = Screen::running();
+    screen.write("hello");
+    let (id, request) = submitted(&screen.press("enter")).unwrap();
+    let sent = |screen: &Screen| screen.model.tasks.all.get(&request).and_then(|task| screen.model.unanswered(task));
+    assert_eq!(sent(&screen), Some(Sent::Now));
+    screen.second += 5;
+    screen.elapse(Timer::Second);
+    assert_eq!(sent(&screen), Some(Sent::Long));
+    screen.done(id, Outcome::Command(Ok(answer(request, CommandState::Running, Value::Null, None))));
+    assert_eq!(sent(&screen), None);
 }

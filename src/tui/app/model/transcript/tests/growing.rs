@@ -1,7 +1,7 @@
 //! What comes while one looks.
 
 use super::*;
-use crate::tui::text::Fold;
+use crate::tui::text::{Fold, SHELL};
 
 #[test]
 fn the_end_is_shown_first_and_followed_as_it_grows() {
@@ -53,6 +53,23 @@ fn what_comes_while_one_reads_above_moves_nothing_and_is_counted() {
     world.calm();
     assert_eq!(world.transcript.unseen, 0);
     assert!(world.rows().iter().any(|row| row.contains("item 102")));
+}
+
+#[test]
+fn the_first_press_hides_what_is_shown_without_being_asked() {
+    let mut world = World::new(3, 40, 12);
+    let input = json!({"command": "seq 3"});
+    let output = "1\n2\n3\n".into();
+    world.add(ItemBody::Tool(Tool { name: SHELL.into(), input, output, state: ToolState::Done, ..Tool::default() }));
+    world.calm();
+    let rows = |world: &World| world.transcript.lines(3).len();
+    let before = rows(&world);
+    world.transcript.toggle_fold();
+    world.calm();
+    assert!(rows(&world) < before);
+    world.transcript.toggle_fold();
+    world.calm();
+    assert_eq!(rows(&world), before);
 }
 
 #[test]
