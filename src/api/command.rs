@@ -29,7 +29,7 @@ pub struct CommandRequest {
 #[serde(tag = "kind", content = "body", rename_all = "snake_case")]
 #[allow(clippy::large_enum_variant, reason = "one of them exists for each command, and never in a collection")]
 pub enum Command {
-    /// Starts a sandbox. Result: [`crate::core::SandboxInfo`].
+    /// Starts a sandbox. Result: [`Created`].
     SandboxCreate {
         /// The user's name for it; one is made when absent.
         #[serde(default)]
@@ -199,6 +199,17 @@ pub struct Terminated {
     /// The version saved before its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved: Option<Saved>,
+}
+
+/// Result of [`Command::SandboxCreate`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Created {
+    /// What was made.
+    #[serde(flatten)]
+    pub sandbox: crate::core::SandboxInfo,
+    /// What its user should know of it, such as who shares its workspace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
 }
 
 /// Result of [`Command::VersionSave`].

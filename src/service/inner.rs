@@ -1,7 +1,7 @@
 //! What all use cases share: the database, the clients of places, and what is under way.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
 };
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    core::{ConversationId, SandboxId},
+    core::{ConversationId, RequestId, SandboxId},
     modal::{Modal, Sandbox},
     store::{Pace, Store, StoreError, Tx},
 };
@@ -31,8 +31,8 @@ pub(super) struct Inner {
     pub places: Places,
     pub carried: Carried,
     pub running: Running,
-    /// Conversations with a turn under way.
-    pub turns: Mutex<HashSet<ConversationId>>,
+    /// Conversations with a turn under way, each with the command that it is of.
+    pub turns: Mutex<HashMap<ConversationId, RequestId>>,
     /// Clients that follow an exec.
     pub sessions: AtomicUsize,
     pub marks: Marks,

@@ -192,3 +192,35 @@ fn the_key_is_withheld_from_whatever_claude_runs() {
     assert!(seen.contains("ANTHROPIC_API_KEY=sk-ant-withheld") && !seen.contains(KEY), "{seen}");
     assert!(seen.contains("CLAUDE_CODE_MAX_OUTPUT_TOKENS=4321"), "the user's settings count: {seen}");
 }
+
+#[test]
+fn a_turn_whose_client_is_gone_is_followed_and_stopped_by_its_id() {
+    let Some(claude) = program::claude() else { return };
+    let api = ScriptedApi::start(KEY, vec![vec![text("I begin "), Part::Wait(Gate::new())]]);
+    let place = Place::with_claude(&claude, api.url());
+    place.json(&["sandbox", "create", "--name", "heron"]);
+    let mut chat = Running::start(place.command(&["chat", "heron", "go"]));
+    chat.wait_for("I begin");
+    program::kill(chat.pid());
+    chat.finish();
+    let refused = place.run(&["chat", "heron", "again"]);
+    let said = program::text(&refused.stderr);
+    let id = said.split_once("--request-id ").and_then(|(_, rest)| rest.split_once('`')).expect(&said).0.to_owned();
+    let mut chat = Running::start(place.command(&["chat", "heron", "--request-id", &id]));
+    chat.wait_for("I begin");
+    program::signal(chat.pid(), "INT");
+    let (code, said, errors) = chat.finish();
+    assert_eq!(code, Some(130), "{said}{errors}");
+}
+
+#[test]
+fn a_second_sandbox_says_who_shares_its_workspace() {
+    let place = Place::new();
+    let first = place.json(&["sandbox", "create", "--name", "heron"]);
+    assert_eq!(first.get("notices"), None);
+    let second = place.run(&["sandbox", "create", "--name", "egret"]);
+    assert!(program::text(&second.stderr).contains("heron has the same workspace"), "{second:?}");
+    let third = place.json(&["sandbox", "create", "--name", "ibis"]);
+    let notice = third["notices"][0].as_str().unwrap();
+    assert!(notice.contains("heron") && notice.contains("egret") && notice.contains(" have the same"), "{notice}");
+}

@@ -136,3 +136,21 @@ fn half_an_answer_that_the_api_broke_off_is_told_from_the_one_that_counts() {
     let (half, rest) = shown.split_once("broke off").unwrap_or_else(|| panic!("nothing says it: {shown}"));
     assert!(half.contains("half a heron\n") && rest.contains("a whole heron"), "{shown}");
 }
+
+#[test]
+fn how_a_call_ended_stands_below_that_call() {
+    let call = |id: &str, command: &str| {
+        json!({"type": "assistant", "session_id": SESSION, "uuid": id, "parent_tool_use_id": null,
+               "message": {"id": "m1", "type": "message", "role": "assistant", "model": "m",
+                           "content": [{"type": "tool_use", "id": id, "name": "Bash", "input": {"command": command}}]}})
+        .to_string()
+    };
+    let failed = json!({"type": "user", "session_id": SESSION, "uuid": "r1", "parent_tool_use_id": null,
+                        "message": {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1",
+                                                                 "is_error": true, "content": "Exit code 3"}]}});
+    let lines = [init(), call("t1", "exit 3"), call("t2", "echo"), failed.to_string(), result("done"), String::new()];
+    let shown = place_with(&lines, "").ok(&["chat", "heron", "hello"]);
+    let lines: Vec<&str> = shown.lines().collect();
+    let at = lines.iter().position(|line| line.contains("failed: Exit code 3")).expect(&shown);
+    assert_eq!(lines[at - 1], "▸ Bash exit 3", "{shown}");
+}

@@ -30,6 +30,8 @@ pub(super) struct Answer {
     /// Calls whose line is printed, and those whose outcome is.
     called: HashSet<String>,
     ended: HashSet<String>,
+    /// The call whose line is the last one printed.
+    above: Option<String>,
     /// The cursor stands behind text of this block.
     open: Option<String>,
     said: bool,
@@ -48,6 +50,7 @@ impl Answer {
             growing: HashMap::new(),
             called: HashSet::new(),
             ended: HashSet::new(),
+            above: None,
             open: None,
             said: false,
             broken: None,
@@ -120,12 +123,18 @@ impl Answer {
                     self.close()?;
                     self.said = true;
                     out::line(items::call(tool))?;
+                    self.above = Some(item.key.clone());
                 }
                 if tool.state != ToolState::Running
                     && self.ended.insert(item.key.clone())
                     && let Some(outcome) = items::outcome(tool)
                 {
                     self.close()?;
+                    if self.above.as_deref() != Some(item.key.as_str()) {
+                        // Another call, or text, stands above it.
+                        out::line(items::call(tool))?;
+                    }
+                    self.above = None;
                     out::line(outcome)?;
                 }
                 Ok(())
@@ -133,6 +142,7 @@ impl Answer {
             ItemBody::Notice { level, text } => {
                 self.close()?;
                 self.said = true;
+                self.above = None;
                 items::notice(*level, text.clean().as_str())
             }
             // Told once for the whole turn, when it ends.
@@ -165,6 +175,7 @@ impl Answer {
         }
         let growing = self.growing.entry(key.to_owned()).or_default();
         let shown = growing.push(more);
+        self.above = None;
         self.open = Some(key.to_owned());
         self.said = true;
         out::raw(shown.as_bytes())

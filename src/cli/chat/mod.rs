@@ -11,7 +11,7 @@ use serde_json::json;
 use self::answer::Answer;
 use super::{args::Chat, context::Context, failure::Failure, out, show, work::Work};
 use crate::{
-    api::{ApiError, Command, TranscriptQuery, command::Turn},
+    api::{ApiError, Command, PageQuery, TranscriptQuery, Window, command::Turn},
     core::MicroDollars,
 };
 
@@ -19,15 +19,28 @@ pub(super) async fn run(context: &Context, args: Chat) -> Result<(), Failure> {
     if args.show {
         return transcript(context, &args).await;
     }
+    // One that has an id may be there already, and is followed then: nothing is asked again.
     let prompt = match args.prompt {
-        Some(prompt) => prompt,
-        None => from_stdin()?,
+        Some(prompt) => Some(some(prompt)?),
+        None if context.request_id.is_some() => None,
+        None => Some(some(from_stdin()?)?),
     };
-    if prompt.trim().is_empty() {
-        return Err(ApiError::usage("the prompt is empty").into());
-    }
     let work = Work::begin(context, "chat").await?;
-    let mut answer = Answer::new(work.id(), args.conversation, context.json);
+    let prompt = match prompt {
+        Some(prompt) => prompt,
+        None if work.known() => String::new(),
+        None => some(from_stdin()?)?,
+    };
+    // What is being written is told by its conversation, which a turn's own lines say only as they come.
+    let conversation = match args.conversation {
+        None if work.known() => {
+            let query = PageQuery::new(context.account.clone(), context.profile, Window::Last, 1);
+            let page = work.client().conversation(&query, &args.sandbox).await;
+            page.ok().and_then(|page| page.conversation).map(|info| info.conversation)
+        }
+        named => named,
+    };
+    let mut answer = Answer::new(work.id(), conversation, context.json);
     let command = Command::Chat { sandbox: args.sandbox, conversation: args.conversation, prompt };
     let ended = work.follow::<Turn>(command, |published| answer.take(published)).await;
     answer.end()?;
@@ -55,6 +68,10 @@ pub(super) async fn run(context: &Context, args: Chat) -> Result<(), Failure> {
         }
     }
     if turn.is_error { Err(Failure::Exit(1)) } else { Ok(()) }
+}
+
+fn some(prompt: String) -> Result<String, Failure> {
+    if prompt.trim().is_empty() { Err(ApiError::usage("the prompt is empty").into()) } else { Ok(prompt) }
 }
 
 /// The largest prompt that the server takes, with room for the rest of the request.

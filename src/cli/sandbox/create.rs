@@ -1,21 +1,26 @@
 //! `sandbox create`
 
 use crate::{
-    api::{ApiError, Command},
+    api::{ApiError, Command, command::Created},
     cli::{args::Create, context::Context, failure::Failure, out, work::Work},
-    core::{ImageConfig, SandboxConfig, SandboxInfo, text::sanitize_line},
+    core::{ImageConfig, SandboxConfig, text::sanitize_line},
 };
 
 pub(super) async fn run(context: &Context, args: Create) -> Result<(), Failure> {
     let (name, timeout_secs) = (args.name.clone(), args.timeout);
     let config = config(context, args)?;
     let work = Work::begin(context, "sandbox_create").await?;
-    let sandbox: SandboxInfo =
+    let created: Created =
         work.finish("starting a sandbox", Command::SandboxCreate { name, config, timeout_secs }).await?;
     if context.json {
-        return Ok(out::json(&sandbox)?);
+        return Ok(out::json(&created)?);
     }
-    Ok(out::line(format_args!("{} is {} ({})", sanitize_line(&sandbox.name), sandbox.status, sandbox.sandbox_id))?)
+    let sandbox = &created.sandbox;
+    out::line(format_args!("{} is {} ({})", sanitize_line(&sandbox.name), sandbox.status, sandbox.sandbox_id))?;
+    for notice in &created.notices {
+        out::note(sanitize_line(notice));
+    }
+    Ok(())
 }
 
 /// Checked here already: what can't be taken is told without a server.

@@ -20,7 +20,7 @@ use crate::{
     agent::{Conversation, Invocation, Session},
     api::{ApiError, CommandRequest, command::Turn},
     config::ClaudeKeys,
-    core::{ClaudeExecConfig, ConversationId, ExecId, Item, Untrusted, Usage},
+    core::{ClaudeExecConfig, ConversationId, ExecId, Item, RequestId, Untrusted, Usage},
     inside::words::PIECE,
     store::{ConversationRow, ExecRow, ExecState, Pace, StoreError},
 };
@@ -74,13 +74,20 @@ fn title(prompt: &str) -> Untrusted {
 }
 
 impl Inner {
-    fn claim_turn(self: &Arc<Self>, conversation: ConversationId) -> Result<TurnGuard, ApiError> {
+    fn claim_turn(
+        self: &Arc<Self>,
+        conversation: ConversationId,
+        request: RequestId,
+        sandbox: &str,
+    ) -> Result<TurnGuard, ApiError> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        if !turns.insert(conversation) {
-            return Err(
-                ApiError::conflict("a turn of this conversation is running").hint("wait for its end, or interrupt it")
-            );
+        if let Some(running) = turns.get(&conversation) {
+            return Err(ApiError::conflict("a turn of this conversation is running").hint(format!(
+                "wait for its end, or follow it with `sandbank chat {sandbox} --request-id {running}`, where ctrl-c \
+                 stops it"
+            )));
         }
+        turns.insert(conversation, request);
         Ok(TurnGuard(self.clone(), conversation))
     }
 
@@ -105,7 +112,7 @@ impl Inner {
         }
         let found = self.find_running(client, &request.account, request.profile, sandbox).await?;
         let conversation = self.conversation_row(request, &found, conversation).await?;
-        let guard = self.claim_turn(conversation.conversation)?;
+        let guard = self.claim_turn(conversation.conversation, request.request_id, &found.info.name)?;
         // Read again: the turn before this one may have ended, and named another session, just now.
         let conversation = match self.store.conversation(conversation.conversation).await? {
             Some(row) => ConversationRow { sandbox_id: found.info.sandbox_id.clone(), ..row },
@@ -148,7 +155,7 @@ impl Inner {
         let Some(conversation) = row.conversation else {
             return Err(ApiError::conflict(format!("{} is the id of a command, not of a turn", row.exec_id)));
         };
-        let guard = self.claim_turn(conversation)?;
+        let guard = self.claim_turn(conversation, request.request_id, row.sandbox_id.as_str())?;
         let gone = || ApiError::failed("the conversation's row is gone");
         let conversation = self.store.conversation(conversation).await?.ok_or_else(gone)?;
         let spec: Spec =

@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 
 use super::is_live;
 use crate::{
     agent::command::AGENT_DIR,
-    api::{ApiError, CommandRequest},
+    api::{ApiError, CommandRequest, command::Created},
     core::{Profile, SandboxConfig, SandboxInfo, SandboxStatus},
     modal::{CreateRequest, Modal, Sandbox, Stage},
     service::{clients::ClientEnv, errors::interrupted, inner::Inner, names, outcome::Outcome, run::Run},
@@ -51,12 +51,16 @@ impl Inner {
             return Outcome::of(&info);
         }
         let others = self.sharing(&row).await?;
-        if !others.is_empty() {
-            run.step(&format!(
-                "{} has the same workspace: what one writes the other sees only after a commit and a reload",
-                others.join(", ")
-            ));
-        }
+        let notices: Vec<String> = (!others.is_empty())
+            .then(|| {
+                let (others, has) = (others.join(", "), if others.len() > 1 { "have" } else { "has" });
+                format!(
+                    "{others} {has} the same workspace: what one writes the other sees only after a commit and a reload"
+                )
+            })
+            .into_iter()
+            .collect();
+        notices.iter().for_each(|notice| run.step(notice));
         let timeout = Duration::from_secs(timeout_secs.unwrap_or(self.config.sandbox.timeout_secs).into());
         match self.start(&modal, &row, timeout, run).await {
             Ok(sandbox) => {
@@ -70,7 +74,7 @@ impl Inner {
                 }
                 let info = row.info().ok_or_else(|| ApiError::failed("a sandbox without an id"))?;
                 // A server that dies before this is stored leaves a row whose next attempt finds the same sandbox.
-                Ok(Outcome::of(&info)?.with_row(row))
+                Ok(Outcome::of(&Created { sandbox: info, notices })?.with_row(row))
             }
             Err(error) => {
                 row.status = SandboxStatus::Error;
@@ -108,7 +112,8 @@ impl Inner {
                 status: SandboxStatus::Pending,
                 reason: None,
                 ending: false,
-                created_at: Timestamp::now(),
+                // As it is stored: what is told now is told again later.
+                created_at: Timestamp::now().round(Unit::Millisecond).unwrap_or_default(),
                 ended_at: None,
             };
             let new = row.clone();

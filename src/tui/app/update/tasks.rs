@@ -8,7 +8,7 @@ use super::Step;
 use crate::{
     api::{
         ApiError, Command, CommandAnswer, CommandRequest, CommandState, CommandSummary, ErrorCode, Window,
-        command::{Changes, Saved, Terminated},
+        command::{Changes, Created, Saved, Terminated},
         event::Progress,
     },
     core::{Clean, RequestId, SandboxId, SandboxInfo, SandboxStatus, figures, item::Level},
@@ -229,7 +229,8 @@ impl Step<'_> {
         let result = answer.result.clone();
         match answer.kind.as_str() {
             "sandbox_create" => {
-                let Ok(sandbox) = serde_json::from_value::<SandboxInfo>(result) else { return };
+                let Ok(created) = serde_json::from_value::<Created>(result) else { return };
+                let sandbox = created.sandbox;
                 let (id, name) = (sandbox.sandbox_id.clone(), sandbox.name.clone());
                 self.upsert(sandbox);
                 self.model.kept_form = None;
@@ -242,6 +243,9 @@ impl Step<'_> {
                     self.focus(Focus::Prompt);
                 }
                 self.say(Level::Info, &format!("{name} runs"), "");
+                for notice in created.notices {
+                    self.say(Level::Warning, &notice, "");
+                }
             }
             "version_save" => {
                 let Ok(saved) = serde_json::from_value::<Saved>(result) else { return };
