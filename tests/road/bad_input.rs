@@ -117,6 +117,35 @@ fn a_port_in_use_is_told_with_its_key() {
     }
 }
 
+/// What `doctor` says of one thing.
+fn doctor(place: &Place, name: &str) -> serde_json::Value {
+    let report: serde_json::Value = serde_json::from_slice(&place.run(&["doctor", "--json"]).stdout).unwrap();
+    report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap().clone()
+}
+
+#[test]
+fn a_claude_that_the_configuration_names_and_is_not_there_is_told_though_another_is_on_the_path() {
+    let mut place = Place::new();
+    let bin = place.data().with_file_name("bin");
+    std::fs::create_dir(&bin).unwrap();
+    std::fs::write(bin.join("claude"), "#!/bin/sh\n").unwrap();
+    std::fs::set_permissions(bin.join("claude"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    place.env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+    let claude = doctor(&place, "claude");
+    assert_eq!(claude["detail"], format!("{}, from your PATH", bin.join("claude").display()));
+
+    place.ok(&["serve", "stop"]);
+    configure(&mut place, "[engine.host]\nclaude = \"/nonexistent/claude\"\nextra = [\"/nonexistent/tools\"]\n");
+    let claude = doctor(&place, "claude");
+    assert!(claude["ok"] == false && claude["detail"].as_str().unwrap().contains("/nonexistent/claude"), "{claude}");
+    assert!(claude["remedy"].as_str().unwrap().contains("take it out"), "{claude}");
+    let said = fails(&place, &["config", "check"], 3);
+    assert!(said.contains("engine.host.claude: /nonexistent/claude"), "{said}");
+    assert!(said.contains("engine.host.extra: /nonexistent/tools is not there"), "{said}");
+    // It keeps no command that does without.
+    place.ok(&["sandbox", "list"]);
+}
+
 #[test]
 fn a_wrong_token_is_told_and_not_shown() {
     let engine = Place::new();
