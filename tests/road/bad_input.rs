@@ -114,6 +114,9 @@ fn a_port_in_use_is_told_with_its_key() {
         configure(&mut place, &format!("[engine]\n{key} = {port}\n"));
         let said = fails(&place, &["engine", "env"], 1);
         assert!(said.contains(&port.to_string()) && said.contains(key), "{said}");
+        let ports = doctor(&place, "engine's ports");
+        assert_eq!(ports["ok"], false, "where the hint leads: {ports}");
+        assert!(ports["remedy"].as_str().unwrap().contains(key), "{ports}");
     }
 }
 
