@@ -50,6 +50,7 @@ impl Local {
             stand_ins: config.engine.images.stand_ins.clone(),
             extra: config.engine.host.extra.clone(),
             claude: claude.clone(),
+            disk_floor: 0,
             withhold: WITHHELD.map(str::to_owned).to_vec(),
         };
         Ok(Arc::new(Self {

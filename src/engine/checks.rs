@@ -10,6 +10,7 @@ use rustix::fs::{StatVfsMountFlags, statfs, statvfs};
 use super::{
     Settings, access,
     jail::{self, limits::Controllers},
+    room,
     spec::IdMode,
 };
 
@@ -59,6 +60,7 @@ fn all(settings: &Settings, runs: bool) -> Vec<Check> {
                 .map_err(remedy_within),
         ),
         Check::new("engine's ports", ports(settings, runs).map_err(remedy_within)),
+        Check::new("disk space", room::check(settings).map_err(remedy_within)),
         Check::new("claude", claude(settings.claude.as_deref())),
     ]
 }
@@ -204,6 +206,7 @@ mod tests {
             stand_ins: Default::default(),
             extra: Vec::new(),
             claude: None,
+            disk_floor: 0,
             withhold: Vec::new(),
         };
         let all = checks(&settings, false).await;

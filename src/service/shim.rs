@@ -223,6 +223,11 @@ impl Followed {
 
     /// Whether to try no more: it was tried often enough, or nothing can come of it.
     fn gives_up(&self, error: &ModalError) -> bool {
+        if error.kind == ErrorKind::Exhausted {
+            // Its place has no room: whoever starts it is told at once. One that runs is held back with its output, and
+            // is not lost for that.
+            return matches!(self.way, Way::Start(_));
+        }
         self.silent >= self.attempts
             || matches!(
                 error.kind,
