@@ -12,8 +12,9 @@ const TERMINATED: i32 = 128 + 15;
 const KILLED: i32 = 128 + 9;
 
 /// How a sandbox gets the CLI: on this machine they share the user's own, elsewhere it comes with the image.
-const INSTALL: &str = "on this machine run `npm install -g @anthropic-ai/claude-code` so that it is on your PATH, on Modal \
-                       choose an image that has it or add it by `--run`; then create a new sandbox";
+const INSTALL: &str = "on this machine set `[engine.host] claude` right if the configuration has it, or else run `npm \
+                       install -g @anthropic-ai/claude-code` so that it is on your PATH; on Modal choose an image that \
+                       has it or add it by `--run`; then create a new sandbox";
 
 /// How it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

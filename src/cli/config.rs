@@ -18,8 +18,15 @@ pub(super) fn run(global: &Global, command: &ConfigCommand) -> Result<(), Failur
         ConfigCommand::Path if global.json => Ok(out::json(&json!({ "path": shown, "exists": exists }))?),
         ConfigCommand::Path => Ok(out::line(shown)?),
         ConfigCommand::Check => {
+            let context = Context::new(global)?;
             // What keeps the screen from opening is broken too.
-            screen::own_looks(&Context::new(global)?)?;
+            screen::own_looks(&context)?;
+            let missing = context.config.missing();
+            if !missing.is_empty() {
+                let told: Vec<_> = missing.iter().map(|it| format!("{}: {}", it.key, it.problem)).collect();
+                let error = ApiError::not_configured(format!("{shown}: {}", told.join("; ")));
+                return Err(error.hint("make what it names, or name another").into());
+            }
             if global.json {
                 return Ok(out::json(&json!({ "ok": true, "path": shown, "exists": exists }))?);
             }

@@ -44,6 +44,10 @@ async fn examine(global: &Global) -> Result<Doctor, Failure> {
     let file = context.named.clone().or_else(config::default_path).filter(|path| path.exists());
     let read = file.map_or("no file: defaults are in force".to_owned(), |path| path.display().to_string());
     report.add(right("configuration", read));
+    for it in context.config.missing() {
+        let error = ApiError::not_configured(format!("{}: {}", it.key, it.problem));
+        report.add(wrong("configuration", error.hint("make what it names, or name another")));
+    }
     report.add(match screen::own_looks(&context) {
         Ok(_) => right("keys and looks", "in order".to_owned()),
         Err(error) => wrong("keys and looks", error),

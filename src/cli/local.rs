@@ -50,6 +50,7 @@ impl Local {
             stand_ins: config.engine.images.stand_ins.clone(),
             extra: config.engine.host.extra.clone(),
             claude: claude.clone(),
+            disk_floor: 0,
             withhold: WITHHELD.map(str::to_owned).to_vec(),
         };
         Ok(Arc::new(Self {
@@ -154,7 +155,7 @@ impl LocalPlace for Local {
 
     fn checks(&self) -> BoxFuture<'_, Vec<DoctorCheck>> {
         Box::pin(async {
-            let checks = engine::checks(&self.settings).await;
+            let checks = engine::checks(&self.settings, self.with(|_| ()).is_some()).await;
             let told = |c: engine::Check| DoctorCheck { name: c.name, ok: c.ok, detail: c.detail, remedy: c.remedy };
             checks.into_iter().map(told).collect()
         })

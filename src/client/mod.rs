@@ -11,11 +11,7 @@ mod http;
 mod meet;
 mod start;
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -28,7 +24,7 @@ pub use start::{announced, engine_status, find, stopped};
 use self::http::{Call, Trouble};
 use crate::{
     api::{ApiError, BUILD, Hello, PROTOCOL, VERSION, hello::is_override},
-    config::DataDir,
+    config::{DataDir, is_program},
 };
 
 /// Which server, and what of this process counts.
@@ -138,11 +134,7 @@ pub(crate) fn claude() -> Option<PathBuf> {
 
 /// The first executable file of that name in a PATH.
 fn first_in(path: &std::ffi::OsStr, name: &str) -> Option<PathBuf> {
-    std::env::split_paths(path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name)).find(|file| executable(file))
-}
-
-fn executable(file: &Path) -> bool {
-    file.is_file() && rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok()
+    std::env::split_paths(path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name)).find(|file| is_program(file))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod data_dir;
 mod error;
 mod keys;
 mod modal;
+mod named;
 mod range;
 mod s3;
 mod secret;
@@ -18,6 +19,7 @@ pub use data_dir::DataDir;
 pub use error::ConfigError;
 pub use keys::{ClaudeKeys, KEY_NAMES};
 pub use modal::ModalAccess;
+pub use named::{Missing, is_program};
 pub use s3::S3Access;
 pub use secret::{Secret, SecretError};
 pub use tables::{

@@ -77,6 +77,17 @@ impl Secret {
         }
     }
 
+    /// Whether its file can be read. A command is not run for that: it may ask a person.
+    ///
+    /// # Errors
+    /// A file that gives no key.
+    pub(super) fn look(&self) -> Result<(), SecretError> {
+        match self.source {
+            Source::File(_) => self.get().map(drop),
+            _ => Ok(()),
+        }
+    }
+
     /// The key itself; `None` when the configuration doesn't name one. Blocks while a file or command is read.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::range::{bucket, unless_empty, url, within};
+use super::range::{bucket, path, paths, stand_ins, unless_empty, url, within};
 use crate::core::{AccountId, Profile, sandbox::HOST_IMAGE};
 
 /// Everything that can be set.
@@ -153,7 +153,7 @@ pub struct Modal {
     #[serde(deserialize_with = "unless_empty", serialize_with = "hidden")]
     pub token_secret: Option<SecretString>,
     /// File with the token's secret.
-    #[serde(deserialize_with = "unless_empty")]
+    #[serde(deserialize_with = "path")]
     pub token_secret_file: Option<PathBuf>,
     /// Command that prints the token's secret.
     #[serde(deserialize_with = "unless_empty")]
@@ -198,7 +198,7 @@ pub struct S3 {
     #[serde(deserialize_with = "unless_empty", serialize_with = "hidden")]
     pub secret_access_key: Option<SecretString>,
     /// File with the key's secret.
-    #[serde(deserialize_with = "unless_empty")]
+    #[serde(deserialize_with = "path")]
     pub secret_access_key_file: Option<PathBuf>,
     /// Command that prints the key's secret.
     #[serde(deserialize_with = "unless_empty")]
@@ -226,6 +226,7 @@ pub struct Engine {
 #[serde(deny_unknown_fields, default)]
 pub struct EngineImages {
     /// Image names that mean another one: `"alpine:3.21" = "host"`.
+    #[serde(deserialize_with = "stand_ins")]
     pub stand_ins: BTreeMap<String, String>,
 }
 
@@ -234,9 +235,10 @@ pub struct EngineImages {
 #[serde(deny_unknown_fields, default)]
 pub struct EngineHost {
     /// More folders that every sandbox sees, read-only.
+    #[serde(deserialize_with = "paths")]
     pub extra: Vec<PathBuf>,
     /// The Claude CLI; the first `claude` of the PATH when not set.
-    #[serde(deserialize_with = "unless_empty")]
+    #[serde(deserialize_with = "path")]
     pub claude: Option<PathBuf>,
 }
 
@@ -248,7 +250,7 @@ pub struct Claude {
     #[serde(deserialize_with = "unless_empty", serialize_with = "hidden")]
     pub api_key: Option<SecretString>,
     /// File with it.
-    #[serde(deserialize_with = "unless_empty")]
+    #[serde(deserialize_with = "path")]
     pub api_key_file: Option<PathBuf>,
     /// Command that prints it.
     #[serde(deserialize_with = "unless_empty")]
@@ -257,7 +259,7 @@ pub struct Claude {
     #[serde(deserialize_with = "unless_empty", serialize_with = "hidden")]
     pub oauth_token: Option<SecretString>,
     /// File with it.
-    #[serde(deserialize_with = "unless_empty")]
+    #[serde(deserialize_with = "path")]
     pub oauth_token_file: Option<PathBuf>,
     /// Command that prints it.
     #[serde(deserialize_with = "unless_empty")]
@@ -266,7 +268,7 @@ pub struct Claude {
     #[serde(deserialize_with = "unless_empty", serialize_with = "hidden")]
     pub bedrock_api_key: Option<SecretString>,
     /// File with it.
-    #[serde(deserialize_with = "unless_empty")]
+    #[serde(deserialize_with = "path")]
     pub bedrock_api_key_file: Option<PathBuf>,
     /// Command that prints it.
     #[serde(deserialize_with = "unless_empty")]

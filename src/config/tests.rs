@@ -60,6 +60,16 @@ fn unexplained(table: &str, settings: &serde_json::Value, example: &toml::Value,
 )]
 #[case("[s3]\nbucket = 'No'", "config.toml:2: s3.bucket: \"No\" is not a bucket's name; allowed: 3 to 63")]
 #[case("[engine.host]\nextra = 'x'", "config.toml:2: engine.host.extra: invalid type: string \"x\"; allowed: a list")]
+#[case(
+    "[engine.host]\nextra = ['/opt', 'tools']",
+    "config.toml:2: engine.host.extra: \"tools\" is not an absolute path; allowed: paths that begin with `/`"
+)]
+#[case("[engine.host]\nclaude = '~/claude'", "config.toml:2: engine.host.claude: \"~/claude\" is not an absolute path")]
+#[case("[claude]\napi_key_file = 'key'", "config.toml:2: claude.api_key_file: \"key\" is not an absolute path")]
+#[case(
+    "[engine.images]\n\nstand_ins = { 'a:1' = 'host', 'b:2' = 'c:3' }",
+    "config.toml:3: engine.images.stand_ins: \"b:2\" can't mean \"c:3\", which the engine has not; allowed: \"host\""
+)]
 #[case("server = 1", "config.toml:1: server: invalid type: integer `1`; allowed: a table")]
 #[case(
     "[claude]\nuse_bedrock = 1",

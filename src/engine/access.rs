@@ -88,12 +88,7 @@ fn fresh() -> io::Result<Noted> {
 async fn listen(asked: u16, last: u16, key: &str) -> Result<TcpListener, EngineError> {
     let at = |port: u16| TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     if asked != 0 {
-        return at(asked).await.map_err(|e| {
-            EngineError::new(format!(
-                "port {asked} of 127.0.0.1 can't be used ({e}): free it, or set another as `[engine] {key}` (0: any \
-                 free one)"
-            ))
-        });
+        return at(asked).await.map_err(|e| EngineError::new(taken(asked, key, &e)));
     }
     if last != 0
         && let Ok(listener) = at(last).await
@@ -101,6 +96,28 @@ async fn listen(asked: u16, last: u16, key: &str) -> Result<TcpListener, EngineE
         return Ok(listener);
     }
     at(0).await.map_err(|e| EngineError::new(format!("no port of 127.0.0.1 can be used: {e}")))
+}
+
+fn taken(port: u16, key: &str, e: &io::Error) -> String {
+    format!(
+        "port {port} of 127.0.0.1 can't be used ({e}): free it, or set another as `[engine] {key}` (0: any free one)"
+    )
+}
+
+/// Whether the configured ports could be bound now; they are free again at once.
+///
+/// # Errors
+/// "What is wrong: what to do".
+pub fn check_ports(settings: &Settings) -> Result<String, String> {
+    let mut bound = Vec::new();
+    for (port, key) in [(settings.modal_port, "modal_port"), (settings.s3_port, "s3_port")] {
+        if port != 0 {
+            let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            // Held until both are, so that one number for both is seen.
+            bound.push(std::net::TcpListener::bind(at).map_err(|e| taken(port, key, &e))?);
+        }
+    }
+    Ok(if bound.is_empty() { "any that are free" } else { "those that are set are free" }.to_owned())
 }
 
 /// The key of a data dir, made by the first engine.

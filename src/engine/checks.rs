@@ -8,8 +8,9 @@ use std::{
 use rustix::fs::{StatVfsMountFlags, statfs, statvfs};
 
 use super::{
-    Settings,
+    Settings, access,
     jail::{self, limits::Controllers},
+    room,
     spec::IdMode,
 };
 
@@ -37,14 +38,14 @@ impl Check {
     }
 }
 
-/// All of them.
-pub async fn checks(settings: &Settings) -> Vec<Check> {
+/// All of them; `runs` says whether the caller has an engine with these settings, which then holds its ports itself.
+pub async fn checks(settings: &Settings, runs: bool) -> Vec<Check> {
     let settings = settings.clone();
     // The first one makes a process and waits for it.
-    tokio::task::spawn_blocking(move || all(&settings)).await.unwrap_or_default()
+    tokio::task::spawn_blocking(move || all(&settings, runs)).await.unwrap_or_default()
 }
 
-fn all(settings: &Settings) -> Vec<Check> {
+fn all(settings: &Settings, runs: bool) -> Vec<Check> {
     let limits = Controllers::detect();
     vec![
         Check::new("sandboxes", jail::available().map(|()| "namespaces can be made".to_owned()).map_err(remedy_within)),
@@ -58,6 +59,8 @@ fn all(settings: &Settings) -> Vec<Check> {
                 .map(|()| format!("{} can hold layers and volumes", settings.dir.display()))
                 .map_err(remedy_within),
         ),
+        Check::new("engine's ports", ports(settings, runs).map_err(remedy_within)),
+        Check::new("disk space", room::check(settings).map_err(remedy_within)),
         Check::new("claude", claude(settings.claude.as_deref())),
     ]
 }
@@ -68,6 +71,10 @@ fn remedy_within(sentence: String) -> (String, String) {
         Some((wrong, remedy)) => (wrong.to_owned(), remedy.to_owned()),
         None => (sentence, String::new()),
     }
+}
+
+fn ports(settings: &Settings, runs: bool) -> Result<String, String> {
+    if runs { Ok("the engine serves on them".to_owned()) } else { access::check_ports(settings) }
 }
 
 fn ids(cache: &Path) -> Result<String, (String, String)> {
@@ -199,11 +206,26 @@ mod tests {
             stand_ins: Default::default(),
             extra: Vec::new(),
             claude: None,
+            disk_floor: 0,
             withhold: Vec::new(),
         };
-        let all = checks(&settings).await;
+        let all = checks(&settings, false).await;
         let claude = all.iter().find(|c| c.name == "claude").unwrap();
         assert!(!claude.ok && claude.remedy.contains("[engine.host] claude"));
+        assert!(all.iter().find(|c| c.name == "engine's ports").unwrap().ok);
         assert!(all.iter().all(|c| c.ok == c.remedy.is_empty() && !c.detail.is_empty()), "{all:?}");
+
+        let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let settings = Settings { s3_port: other.local_addr().unwrap().port(), ..settings };
+        let ports =
+            async |runs| checks(&settings, runs).await.into_iter().find(|c| c.name == "engine's ports").unwrap();
+        let taken = ports(false).await;
+        assert!(!taken.ok && taken.remedy.contains("`[engine] s3_port`"), "{taken:?}");
+        assert!(ports(true).await.ok, "its own engine has it");
+        drop(other);
+        assert!(ports(false).await.ok);
+        let settings = Settings { modal_port: settings.s3_port, ..settings };
+        let both = checks(&settings, false).await.into_iter().find(|c| c.name == "engine's ports").unwrap();
+        assert!(!both.ok, "one port can't be both");
     }
 }

@@ -5,6 +5,7 @@
 //! router     exec and its bytes                keeper   parent of one sandbox, and the engine's handle on it
 //! sandboxes  made, listed, ended, found again  jail     namespaces, limits, filters around hostile programs
 //! images volumes  what one is made from        s3       the store, which knows nothing of the rest
+//! checks     what doctor asks                  room     what stays free on the disk
 //! ```
 //!
 //! Arrows point from the left to the right and down, but for [`Shared`], which has all of them. `spec` is what keeper
@@ -32,6 +33,7 @@ pub mod keeper;
 mod names;
 mod proxy;
 mod random;
+mod room;
 mod router;
 pub mod s3;
 mod sandboxes;
@@ -98,6 +100,11 @@ impl Engine {
     /// # Errors
     /// A sentence that says what to do.
     pub async fn start(settings: Settings) -> Result<Self, EngineError> {
+        let dir = settings.dir.clone();
+        Self::open(settings).await.map_err(|e| EngineError(room::explain(&dir, e.0)))
+    }
+
+    async fn open(settings: Settings) -> Result<Self, EngineError> {
         for folder in FOLDERS.iter().map(|name| settings.dir.join(name)).chain([settings.cache.clone()]) {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
             made.map_err(|e| EngineError::new(format!("cannot make {}: {e}", folder.display())))?;
@@ -136,6 +143,8 @@ impl Engine {
         sandboxes::Sandboxes::recover(&shared).await?;
         let (stop, serving) = (CancellationToken::new(), TaskTracker::new());
         serving.spawn(grpc::serve(Arc::clone(&shared), bound.modal, stop.clone()));
+        let (watched, until) = (Arc::clone(&shared), stop.clone());
+        serving.spawn(async move { until.run_until_cancelled(room::watch(watched)).await });
         let (objects, until) = (Arc::clone(&store), stop.clone());
         serving.spawn(async move { objects.serve(bound.s3, until).await });
         Ok(Self { shared, store, stop, serving })

@@ -25,6 +25,8 @@ pub struct Settings {
     pub extra: Vec<PathBuf>,
     /// The Claude CLI that sandboxes get at `/opt/claude`.
     pub claude: Option<PathBuf>,
+    /// Free bytes on the disk below which nothing is started and no output is taken; 0: by the disk's size.
+    pub disk_floor: u64,
     /// Variables of an exec that never enter a sandbox: the proxy puts them into requests to the API.
     pub withhold: Vec<String>,
 }

@@ -88,7 +88,8 @@ pub struct Limits {
     pub exec_log: u64,
     /// Bytes of output kept for all execs together.
     pub sandbox_log: u64,
-    /// Free bytes on the data dir's disk below which output is no longer taken (its writers wait).
+    /// Free bytes on the data dir's disk below which output is no longer taken (its writers wait); the default is by the
+    /// disk's size.
     #[serde(default)]
     pub disk_floor: u64,
 }

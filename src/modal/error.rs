@@ -21,7 +21,7 @@ pub enum ErrorKind {
     Auth,
     /// The token may not do this.
     Denied,
-    /// A quota or rate.
+    /// A quota or rate, or a full disk.
     Exhausted,
     /// Output below the asked offset is gone.
     OutOfRange,
@@ -73,7 +73,8 @@ impl ModalError {
     pub fn hint(&self) -> &'static str {
         match self.kind {
             ErrorKind::Auth => "the token is not valid there: see `modal token info`, or MODAL_TOKEN_ID and _SECRET",
-            ErrorKind::Exhausted => "a limit of the workspace is reached; end sandboxes that are no longer needed",
+            // A limit of a workspace in Modal, or a disk here: the message says which.
+            ErrorKind::Exhausted => "make room, or end sandboxes that are no longer needed",
             ErrorKind::Unavailable => "try again; `sandbank doctor` looks at the connection",
             _ => "",
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use md5::{Digest, Md5};
+use reqwest::StatusCode;
 use sha2::Sha256;
 
 use super::{
@@ -145,8 +146,14 @@ impl Modal {
                 .header("content-md5", STANDARD.encode(md5))
                 .body(bytes.clone())
                 .send()
-                .await
-                .and_then(reqwest::Response::error_for_status);
+                .await;
+            // Of the local engine, which says what to do. A full disk stays so however often it is asked.
+            let sent = match sent {
+                Ok(no) if no.status() == StatusCode::INSUFFICIENT_STORAGE => {
+                    return Err(ModalError::new(ErrorKind::Exhausted, action, no.text().await.unwrap_or_default()));
+                }
+                sent => sent.and_then(reqwest::Response::error_for_status),
+            };
             match sent {
                 Ok(response) => {
                     let etag = response.headers().get("etag").and_then(|v| v.to_str().ok()).unwrap_or_default();

@@ -3,7 +3,7 @@
 use super::{clients::ClientEnv, inner::Inner, versions};
 use crate::{
     api::{ApiError, Doctor, DoctorCheck, Scope},
-    config::{ClaudeKeys, KEY_NAMES},
+    config::{ClaudeKeys, KEY_NAMES, is_program},
     core::Profile,
 };
 
@@ -63,11 +63,20 @@ impl Inner {
         }
     }
 
+    /// The one that the next sandbox gets: the configuration's, or else the client's own.
     fn claude(&self, client: &ClientEnv) -> DoctorCheck {
-        let set = self.config.engine.host.claude.clone();
-        match client.claude.clone().or(set).filter(|path| path.exists()) {
-            Some(path) => good("claude", path.display().to_string()),
-            None => bad(
+        let set = self.config.engine.host.claude.as_deref();
+        match (set, &client.claude) {
+            (Some(path), _) if is_program(path) => {
+                good("claude", format!("{}, from [engine.host] claude", path.display()))
+            }
+            (Some(path), _) => bad(
+                "claude",
+                format!("[engine.host] claude is {}, which is no program that you may run", path.display()),
+                "set it to the Claude CLI of this machine, or take it out: then the first `claude` of your PATH counts",
+            ),
+            (None, Some(path)) => good("claude", format!("{}, from your PATH", path.display())),
+            (None, None) => bad(
                 "claude",
                 "no `claude` on your PATH: sandboxes on this machine have none",
                 "npm install -g @anthropic-ai/claude-code, or set [engine.host] claude in the configuration",

@@ -223,6 +223,11 @@ impl Followed {
 
     /// Whether to try no more: it was tried often enough, or nothing can come of it.
     fn gives_up(&self, error: &ModalError) -> bool {
+        if error.kind == ErrorKind::Exhausted {
+            // Its place has no room: whoever starts it is told at once. One that runs is held back with its output, and
+            // is not lost for that.
+            return matches!(self.way, Way::Start(_));
+        }
         self.silent >= self.attempts
             || matches!(
                 error.kind,
@@ -289,5 +294,27 @@ impl Attached {
             Ok(Err(error)) => error,
             Err(_) => ModalError::new(ErrorKind::Unavailable, action, "it said nothing"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::ModalAccess, modal::Modal};
+
+    #[tokio::test]
+    async fn a_place_without_room_starts_nothing_and_loses_nothing() {
+        let access = ModalAccess {
+            server_url: "http://127.0.0.1:9".to_owned(),
+            token_id: String::new(),
+            token_secret: String::new().into(),
+            environment: String::new(),
+        };
+        let sandbox = Modal::new(access).unwrap().sandbox(&"sb-1".parse().unwrap());
+        let followed = |way| Followed::new(sandbox.clone(), ExecId::new(), way, 0, 0);
+        let error = |kind| ModalError::new(kind, "start the command", "no");
+        assert!(followed(Way::Start(Box::default())).gives_up(&error(ErrorKind::Exhausted)));
+        assert!(!followed(Way::Attach).gives_up(&error(ErrorKind::Exhausted)), "it runs, and waits for room itself");
+        assert!(followed(Way::Attach).gives_up(&error(ErrorKind::Unavailable)), "tried often enough");
     }
 }

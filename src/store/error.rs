@@ -63,9 +63,10 @@ impl StoreError {
 
 impl From<&sqlx::Error> for StoreError {
     fn from(error: &sqlx::Error) -> Self {
-        // 13: SQLITE_FULL; 778: SQLITE_IOERR_WRITE, which a full disk gives while the log is extended.
+        // 13: SQLITE_FULL; 778 and 4874: SQLITE_IOERR_WRITE and _SHMSIZE, which a full disk gives while the log or its
+        // index is extended.
         match error.as_database_error().and_then(|e| e.code()).as_deref() {
-            Some("13" | "778") => Self::Full,
+            Some("13" | "778" | "4874") => Self::Full,
             _ => Self::Sql(error.to_string()),
         }
     }

@@ -138,6 +138,7 @@ async fn a_taken_port_is_named_with_its_setting() {
         stand_ins: Default::default(),
         extra: Vec::new(),
         claude: None,
+        disk_floor: 0,
         withhold: Vec::new(),
     };
     let said = Engine::start(settings).await.unwrap_err().to_string();

@@ -12,3 +12,5 @@ mod life;
 mod place;
 #[cfg(test)]
 mod reach;
+#[cfg(test)]
+mod room;

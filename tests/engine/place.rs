@@ -34,6 +34,8 @@ pub struct Place {
     dir: tempfile::TempDir,
     /// The program that is started as keeper.
     pub program: PathBuf,
+    /// Free disk that must be there; 0: as everywhere.
+    pub disk_floor: u64,
     engine: Option<Engine>,
 }
 
@@ -46,22 +48,27 @@ impl Place {
         }
         // Below target/, because overlays need a disk.
         let dir = tempfile::Builder::new().prefix("engine-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let mut place = Self { dir, program: env!("CARGO_BIN_EXE_sandbank").into(), engine: None };
+        let mut place = Self { dir, program: env!("CARGO_BIN_EXE_sandbank").into(), disk_floor: 0, engine: None };
         place.start().await;
         Some(place)
     }
 
     /// Starts an engine on the data dir.
     pub async fn start(&mut self) {
-        // The layers of the host are made once for all tests.
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine-cache");
-        for folder in [&cache, &self.engine_dir()] {
+        let settings = self.settings();
+        for folder in [&settings.cache, &settings.dir] {
             fs::create_dir_all(folder).unwrap();
             fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         }
-        let settings = Settings {
+        self.engine = Some(soon("the engine's start", Engine::start(settings)).await.unwrap());
+    }
+
+    /// What its engine is started with.
+    pub fn settings(&self) -> Settings {
+        Settings {
             dir: self.engine_dir(),
-            cache,
+            // The layers of the host are made once for all tests.
+            cache: Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine-cache"),
             data_dir: self.dir.path().to_path_buf(),
             program: self.program.clone(),
             modal_port: 0,
@@ -70,9 +77,9 @@ impl Place {
             stand_ins: BTreeMap::new(),
             extra: Vec::new(),
             claude: None,
+            disk_floor: self.disk_floor,
             withhold: vec!["ANTHROPIC_API_KEY".to_owned()],
-        };
-        self.engine = Some(soon("the engine's start", Engine::start(settings)).await.unwrap());
+        }
     }
 
     /// Stops the engine; sandboxes go on.

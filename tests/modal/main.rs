@@ -85,6 +85,7 @@ fn settings(dir: PathBuf) -> Settings {
         stand_ins: BTreeMap::new(),
         extra: Vec::new(),
         claude: None,
+        disk_floor: 0,
         withhold: Vec::new(),
     }
 }

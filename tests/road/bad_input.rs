@@ -114,7 +114,39 @@ fn a_port_in_use_is_told_with_its_key() {
         configure(&mut place, &format!("[engine]\n{key} = {port}\n"));
         let said = fails(&place, &["engine", "env"], 1);
         assert!(said.contains(&port.to_string()) && said.contains(key), "{said}");
+        let ports = doctor(&place, "engine's ports");
+        assert_eq!(ports["ok"], false, "where the hint leads: {ports}");
+        assert!(ports["remedy"].as_str().unwrap().contains(key), "{ports}");
     }
+}
+
+/// What `doctor` says of one thing.
+fn doctor(place: &Place, name: &str) -> serde_json::Value {
+    let report: serde_json::Value = serde_json::from_slice(&place.run(&["doctor", "--json"]).stdout).unwrap();
+    report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap().clone()
+}
+
+#[test]
+fn a_claude_that_the_configuration_names_and_is_not_there_is_told_though_another_is_on_the_path() {
+    let mut place = Place::new();
+    let bin = place.data().with_file_name("bin");
+    std::fs::create_dir(&bin).unwrap();
+    std::fs::write(bin.join("claude"), "#!/bin/sh\n").unwrap();
+    std::fs::set_permissions(bin.join("claude"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    place.env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+    let claude = doctor(&place, "claude");
+    assert_eq!(claude["detail"], format!("{}, from your PATH", bin.join("claude").display()));
+
+    place.ok(&["serve", "stop"]);
+    configure(&mut place, "[engine.host]\nclaude = \"/nonexistent/claude\"\nextra = [\"/nonexistent/tools\"]\n");
+    let claude = doctor(&place, "claude");
+    assert!(claude["ok"] == false && claude["detail"].as_str().unwrap().contains("/nonexistent/claude"), "{claude}");
+    assert!(claude["remedy"].as_str().unwrap().contains("take it out"), "{claude}");
+    let said = fails(&place, &["config", "check"], 3);
+    assert!(said.contains("engine.host.claude: /nonexistent/claude"), "{said}");
+    assert!(said.contains("engine.host.extra: /nonexistent/tools is not there"), "{said}");
+    // It keeps no command that does without.
+    place.ok(&["sandbox", "list"]);
 }
 
 #[test]

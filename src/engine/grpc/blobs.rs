@@ -21,7 +21,7 @@ use tokio_util::io::ReaderStream;
 use tonic::Status;
 
 use crate::{
-    engine::{Shared, random, state::now},
+    engine::{Shared, random, room, state::now},
     proto::client::{
         BlobCreateRequest, BlobCreateResponse, BlobGetRequest, BlobGetResponse, UploadUrlList,
         blob_create_response::{UploadTypeOneof, UploadTypesOneof},
@@ -46,6 +46,7 @@ pub async fn create(shared: Arc<Shared>, request: BlobCreateRequest) -> Result<B
             request.content_length
         )));
     }
+    room::need(&shared)?;
     // 40 of 62 letters: 238 bits.
     let (id, key) = (random::id("bl", 22)?, random::id("", 40)?[1..].to_owned());
     let url = format!("{}/blobs/{key}", shared.access.modal_url);
@@ -114,7 +115,13 @@ async fn upload(Extract(shared): Extract<Arc<Shared>>, Path(key): Path<String>, 
             (headers, "").into_response()
         }
         Ok(Err(why)) => (StatusCode::BAD_REQUEST, why).into_response(),
-        Err(e) => (StatusCode::INTERNAL_SERVER_ERROR, format!("the blob can't be kept: {e}")).into_response(),
+        Err(e) => {
+            let why = format!("the blob can't be kept: {e}");
+            // A 500 is sent again, which is in vain when the disk is full.
+            let full = room::was_full(&why);
+            let code = if full { StatusCode::INSUFFICIENT_STORAGE } else { StatusCode::INTERNAL_SERVER_ERROR };
+            (code, room::explain(&shared.settings.dir, why)).into_response()
+        }
     }
 }
 

@@ -29,6 +29,9 @@ use crate::{
 /// Files in one mount: each is a mount of its own in the sandbox, and the kernel holds 100,000 of them for all.
 const FILES_MAX: usize = 5_000;
 
+/// Mode of a file that isn't run.
+const PLAIN: u32 = 0o444;
+
 /// All mounts of a data dir.
 #[derive(Debug)]
 pub struct Mounts {
@@ -77,17 +80,22 @@ impl Mounts {
 
     /// Keeps the bytes of `from` if they have this digest.
     fn take(&self, sha256: &str, mut from: impl io::Read) -> io::Result<bool> {
-        let new = self.dir.join(random::id("new", 22)?);
-        let mut file = create(&new, 0o444)?;
-        let mut hashing = Hashing { file: &mut file, hash: Sha256::new() };
-        let taken = io::copy(&mut from, &mut hashing).map(|_| hex::encode(hashing.hash.finalize()) == sha256);
-        match taken.and_then(|fits| if fits { file.sync_all().map(|()| true) } else { Ok(false) }) {
-            Ok(true) => std::fs::rename(&new, self.path(sha256, false)).map(|()| true),
-            other => {
-                let _ = std::fs::remove_file(&new);
-                other
-            }
-        }
+        self.keep(&self.path(sha256, false), |new| {
+            let mut file = create(new, PLAIN)?;
+            let fits = copy(&mut from, &mut file)? == sha256;
+            file.sync_all().map(|()| fits)
+        })
+    }
+
+    /// Keeps a file that is on the same disk if it has this digest. It is moved: a large one shall not need twice the
+    /// room. Before it is looked at, so that nothing can take its place afterwards.
+    fn adopt(&self, sha256: &str, from: &Path) -> io::Result<bool> {
+        self.keep(&self.path(sha256, false), |new| {
+            std::fs::rename(from, new)?;
+            let mut file = std::fs::File::open(new)?;
+            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(PLAIN))?;
+            Ok(copy(&mut file, io::sink())? == sha256)
+        })
     }
 
     /// The copy that may be run.
@@ -96,11 +104,31 @@ impl Mounts {
         if path.exists() {
             return Ok(());
         }
-        let new = self.dir.join(random::id("new", 22)?);
-        let mut file = create(&new, 0o555)?;
-        io::copy(&mut std::fs::File::open(self.path(sha256, false))?, &mut file)?;
-        std::fs::rename(new, path)
+        let made = self.keep(&path, |new| {
+            let mut file = create(new, 0o555)?;
+            io::copy(&mut std::fs::File::open(self.path(sha256, false))?, &mut file).map(|_| true)
+        });
+        made.map(drop)
     }
+
+    /// Makes a file under a name of its own, and shows it when it is right; else nothing is left of it.
+    fn keep(&self, path: &Path, make: impl FnOnce(&Path) -> io::Result<bool>) -> io::Result<bool> {
+        let new = self.dir.join(random::id("new", 22)?);
+        match make(&new) {
+            Ok(true) => std::fs::rename(&new, path).map(|()| true),
+            other => {
+                let _ = std::fs::remove_file(&new);
+                other
+            }
+        }
+    }
+}
+
+/// Copies everything; its SHA-256.
+fn copy(from: &mut impl io::Read, to: impl io::Write) -> io::Result<String> {
+    let mut hashing = Hashing { to, hash: Sha256::new() };
+    io::copy(from, &mut hashing)?;
+    Ok(hex::encode(hashing.hash.finalize()))
 }
 
 /// A file that every id of a sandbox may read: its owner is nobody there.
@@ -110,20 +138,20 @@ fn create(path: &Path, mode: u32) -> io::Result<std::fs::File> {
     Ok(file)
 }
 
-struct Hashing<'a> {
-    file: &'a mut std::fs::File,
+struct Hashing<W> {
+    to: W,
     hash: Sha256,
 }
 
-impl io::Write for Hashing<'_> {
+impl<W: io::Write> io::Write for Hashing<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.file.write(bytes)?;
+        let n = self.to.write(bytes)?;
         self.hash.update(&bytes[..n]);
         Ok(n)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.to.flush()
     }
 }
 
@@ -154,19 +182,15 @@ pub async fn put(shared: Arc<Shared>, request: MountPutFileRequest) -> Result<Mo
         Some(DataOneof::Data(_)) => None,
     };
     let work = Arc::clone(&shared);
-    let (want, spent) = (sha256.clone(), blob.clone());
+    let want = sha256.clone();
     let take = move || match (request.data_oneof, blob) {
         (Some(DataOneof::Data(bytes)), _) => work.mounts.take(&want, &*bytes),
-        (_, Some(path)) => work.mounts.take(&want, std::fs::File::open(path)?),
+        (_, Some(path)) => work.mounts.adopt(&want, &path),
         _ => Ok(false),
     };
     let fits = tokio::task::spawn_blocking(take).await.map_err(|e| Status::internal(e.to_string()))??;
     if !fits {
         return Err(Status::invalid_argument(format!("the bytes sent do not have the SHA-256 {sha256}")));
-    }
-    if let Some(path) = spent {
-        // The file has its own copy now.
-        let _ = tokio::fs::remove_file(path).await;
     }
     Ok(MountPutFileResponse { exists: true, checked_at })
 }
@@ -236,6 +260,14 @@ mod tests {
         assert!(!mounts.has(&right));
         assert!(mounts.take(&right, &b"right"[..]).unwrap());
         assert_eq!(std::fs::read(mounts.path(&right, false)).unwrap(), b"right");
+        let blob = dir.path().join("blob");
+        std::fs::write(&blob, "large").unwrap();
+        assert!(!mounts.adopt(&right, &blob).unwrap() && !blob.exists());
+        std::fs::write(&blob, "large").unwrap();
+        let large = hex::encode(Sha256::digest(b"large"));
+        assert!(mounts.adopt(&large, &blob).unwrap() && !blob.exists());
+        let mode = std::fs::metadata(mounts.path(&large, false)).unwrap().permissions();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, PLAIN);
         mounts.make_executable(&right).unwrap();
         let mode = std::fs::metadata(mounts.path(&right, true)).unwrap().permissions();
         assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o555);

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 
 use super::{apps, auth, blobs, mounts, secrets};
 use crate::{
-    engine::{Shared, images, sandboxes::Sandboxes, volumes},
+    engine::{Shared, images, room, sandboxes::Sandboxes, volumes},
     proto::client::{
         AppClientDisconnectRequest, AppCreateRequest, AppCreateResponse, AppGetOrCreateRequest, AppGetOrCreateResponse,
         AppHeartbeatRequest, AppListRequest, AppListResponse, AppPublishRequest, AppPublishResponse, AppStopRequest,
@@ -53,7 +53,8 @@ impl Service {
     where
         W: Future<Output = Result<A, Status>>,
     {
-        work(Arc::clone(&self.0), request.into_inner()).await.map(Response::new)
+        let answer = work(Arc::clone(&self.0), request.into_inner()).await;
+        answer.map(Response::new).map_err(|e| room::status(&self.0, e))
     }
 
     /// Calls the function of an RPC that makes or deletes something: once for each idempotency key, and to its end, also
@@ -73,7 +74,8 @@ impl Service {
         let shared = Arc::clone(&self.0);
         let run =
             async move { if key.is_empty() { work.await } else { shared.answers.once(method, &key, work).await } };
-        tokio::spawn(run).await.map_err(|_| Status::internal(format!("{method} was cut off")))?.map(Response::new)
+        let answer = tokio::spawn(run).await.map_err(|_| Status::internal(format!("{method} was cut off")))?;
+        answer.map(Response::new).map_err(|e| room::status(&self.0, e))
     }
 }
 

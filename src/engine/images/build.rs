@@ -22,7 +22,7 @@ use super::{
 use crate::engine::{
     Shared, jail,
     keeper::{KeeperError, KeeperHandle, OutputFd},
-    proxy, random,
+    proxy, random, room,
     spec::{ExecEnd, ExecSpec, Limits, Network, SandboxSpec},
 };
 
@@ -138,9 +138,10 @@ impl Log {
 /// Begins the build of an image, unless it is under way.
 ///
 /// # Errors
-/// NOT_FOUND.
+/// NOT_FOUND; RESOURCE_EXHAUSTED when the disk is short of room.
 pub async fn begin(shared: &Arc<Shared>, image_id: &str) -> Result<watch::Receiver<Progress>, Status> {
     let recipe = shared.images.row(image_id).await?.recipe;
+    room::need(shared)?;
     let (log, receiver) = match shared.images.builds.enter(image_id) {
         Ok(new) => new,
         Err(under_way) => return Ok(under_way),
@@ -151,6 +152,7 @@ pub async fn begin(shared: &Arc<Shared>, image_id: &str) -> Result<watch::Receiv
             Ok(built) => keep(&shared, id, &built).await,
             Err(why) => Err(why),
         };
+        let result = result.map_err(|why| room::explain(&shared.settings.dir, why));
         log.0.send_modify(|progress| progress.result = Some(result));
     });
     Ok(receiver)
@@ -265,7 +267,7 @@ async fn jailed(
         hostname: "build".to_owned(),
         root,
         ids: shared.ids.clone(),
-        limits: Limits { timeout_secs: COMMAND_SECS, ..Limits::default() },
+        limits: Limits { timeout_secs: COMMAND_SECS, disk_floor: shared.settings.disk_floor, ..Limits::default() },
         network: Network { proxy_port: Some(proxy::PORT), forwards: Vec::new() },
         entrypoint: Vec::new(),
         workdir: workdir.clone(),

@@ -20,12 +20,11 @@ const PIDS: u64 = 4096;
 const EXEC_LOG: u64 = 256 << 20;
 /// Output kept for a sandbox when nothing is asked.
 const SANDBOX_LOG: u64 = 2 << 30;
-/// Free disk that output must leave to the rest of the machine.
-const DISK_FLOOR: u64 = 1 << 30;
 /// The kernel's own default period for CPU quotas, in microseconds.
 const CPU_PERIOD: u64 = 100_000;
 
-/// The limits with every zero replaced by its default: memory by three quarters of the machine's.
+/// The limits with every zero replaced by its default: memory by three quarters of the machine's. What depends on the
+/// disk is left to who looks at it.
 pub fn with_defaults(asked: Limits) -> Limits {
     let or = |value: u64, default: u64| if value == 0 { default } else { value };
     let info = rustix::system::sysinfo();
@@ -36,7 +35,6 @@ pub fn with_defaults(asked: Limits) -> Limits {
         pids: or(asked.pids, PIDS),
         exec_log: or(asked.exec_log, EXEC_LOG),
         sandbox_log: or(asked.sandbox_log, SANDBOX_LOG),
-        disk_floor: or(asked.disk_floor, DISK_FLOOR),
         ..asked
     }
 }

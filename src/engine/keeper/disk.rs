@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::engine::room::Room;
+
 /// How often a full disk is looked at again.
 const RETRY: Duration = Duration::from_millis(250);
 /// The disk is looked at once for this much output…
@@ -16,7 +18,7 @@ const AGE: Duration = Duration::from_secs(1);
 /// The disk of a sandbox's folder.
 #[derive(Debug)]
 pub struct Disk {
-    /// Bytes that stay free.
+    /// Bytes that stay free; zero: by the disk's size.
     floor: u64,
     full: bool,
     /// When it was last looked at, and what had been taken by then.
@@ -46,7 +48,7 @@ impl Disk {
         if self.full || !fresh {
             self.looked = Some((Instant::now(), self.taken));
             // A disk that doesn't say is written to until it refuses.
-            self.full = rustix::fs::fstatvfs(folder).is_ok_and(|s| s.f_bavail.saturating_mul(s.f_frsize) < self.floor);
+            self.full = Room::of(folder, self.floor).is_some_and(Room::is_short);
         }
         !self.full
     }
@@ -69,14 +71,14 @@ mod tests {
         let mut disk = Disk::new(u64::MAX);
         assert!(!disk.has_room(&folder) && disk.is_full());
         assert_eq!(disk.retry(), Some(RETRY));
-        disk.floor = 0;
+        disk.floor = 1;
         assert!(disk.has_room(&folder) && disk.retry().is_none());
 
         disk.floor = u64::MAX;
         assert!(disk.has_room(&folder), "the last answer still holds");
         disk.took(BYTES, false);
         assert!(!disk.has_room(&folder), "enough was taken to look again");
-        disk.floor = 0;
+        disk.floor = 1;
         disk.took(1, true);
         assert!(disk.is_full() && disk.has_room(&folder), "a refusal holds until the disk is asked");
     }

@@ -49,7 +49,7 @@ pub struct Execs {
 }
 
 impl Execs {
-    /// None yet. The limits have no zeros.
+    /// None yet. The bounds of logs are no zeros.
     pub fn new(folder: Rc<Folder>, limits: Limits) -> Self {
         let keep = Keep::new(limits.exec_log, limits.sandbox_log);
         Self { folder, all: Vec::new(), by_id: BTreeMap::new(), keep, disk: Disk::new(limits.disk_floor) }

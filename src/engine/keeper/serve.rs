@@ -58,7 +58,7 @@ enum Source {
 }
 
 impl Keeper {
-    /// Of a jail that stands. The limits have no zeros but the timeout and the CPU.
+    /// Of a jail that stands. The limits have no zeros but the timeout, the CPU and the disk.
     pub fn new(folder: Folder, spec: SandboxSpec, jail: Jail, signals: OwnedFd, listener: UnixListener) -> Self {
         let (folder, limits) = (Rc::new(folder), spec.limits);
         let deadline = (limits.timeout_secs > 0)

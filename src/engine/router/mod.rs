@@ -14,6 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{
     Shared,
     keeper::{ENTRYPOINT, KeeperError, KeeperHandle, OutputFd},
+    room,
     sandboxes::{Readers, Sandboxes},
     spec::ExecEnd,
 };
@@ -97,7 +98,8 @@ impl TaskCommandRouter for Router {
         request: Request<TaskExecStartRequest>,
     ) -> Result<Response<TaskExecStartResponse>, Status> {
         self.allow(&request, &request.get_ref().task_id)?;
-        start::start(&self.shared, request.into_inner()).await?;
+        let started = start::start(&self.shared, request.into_inner()).await;
+        started.map_err(|e| room::status(&self.shared, e))?;
         Ok(Response::new(TaskExecStartResponse {}))
     }
 

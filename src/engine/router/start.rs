@@ -10,6 +10,7 @@ use crate::{
         Shared,
         keeper::{ENTRYPOINT, KeeperError, files},
         proxy::Keys,
+        room,
         sandboxes::{
             Live, check_path,
             environment::{Env, Sources, defaults, gather, merge, terminal},
@@ -42,6 +43,7 @@ pub async fn start(shared: &Arc<Shared>, request: TaskExecStartRequest) -> Resul
         Err(KeeperError::NoSuchExec) => {}
         Err(e) => return Err(status(e)),
     }
+    room::need(shared)?;
     let mut env = environment(shared, &live, &request).await?;
     let withheld =
         Keys::withhold(&mut env, &shared.settings.withhold, &request.exec_id).map_err(Status::invalid_argument)?;

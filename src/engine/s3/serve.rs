@@ -20,7 +20,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use s3s::{Body, service::S3Service};
+use s3s::{Body, s3_error, service::S3Service};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -118,7 +118,7 @@ async fn answer(service: &S3Service, outside: &Arc<Outside>, request: Request<In
         Ok(()) => {
             let request = Request::from_parts(parts, Body::http_body(Shared(Arc::clone(&body))));
             // `s3s` would log every 404 as an error, and whole requests with their signatures.
-            service.call(request).with_subscriber(Dispatch::none()).await.ok()
+            service.call(request).with_subscriber(Dispatch::none()).await.ok().map(explain)
         }
     }
     .unwrap_or_else(|| {
@@ -143,6 +143,25 @@ async fn answer(service: &S3Service, outside: &Arc<Outside>, request: Request<In
             }))
         }),
     }
+}
+
+/// `s3s` gives no reason for a signature that doesn't match, and clients then show `Unknown`.
+fn explain(response: Response<Body>) -> Response<Body> {
+    let has = |text: &[u8], words: &[u8]| text.windows(words.len()).any(|part| part == words);
+    let bare = response.status() == StatusCode::FORBIDDEN
+        && response
+            .body()
+            .bytes()
+            .is_some_and(|text| has(&text, b"<Code>SignatureDoesNotMatch</Code>") && !has(&text, b"<Message>"));
+    if !bare {
+        return response;
+    }
+    let error = s3_error!(
+        SignatureDoesNotMatch,
+        "The signature does not match: the secret access key is wrong, or this is not the request that was signed. \
+         `sandbank engine env` prints the right keys."
+    );
+    error.to_http_response().unwrap_or(response)
 }
 
 /// Reads what is left of a body.

@@ -19,7 +19,7 @@ use crate::{
         Shared, jail,
         keeper::{KeeperError, KeeperHandle},
         proxy::Keys,
-        random,
+        random, room,
         spec::SandboxSpec,
         state::now,
     },
@@ -67,6 +67,7 @@ async fn make(shared: Arc<Shared>, request: SandboxCreateV2Request, key: Option<
             None => {}
         }
     }
+    room::need(&shared)?;
     let plan = Plan::new(&shared, &request).await?;
     let id = match id {
         Some(id) => {

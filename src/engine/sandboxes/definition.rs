@@ -107,7 +107,10 @@ impl Plan {
             env,
             image,
             binds,
-            limits: limits(definition.resources.as_ref(), timeout_secs),
+            limits: Limits {
+                disk_floor: shared.settings.disk_floor,
+                ..limits(definition.resources.as_ref(), timeout_secs)
+            },
             network,
             entrypoint: definition.entrypoint_args.clone(),
             workdir,

@@ -19,7 +19,10 @@ const VERSION: i64 = 1;
 pub enum StateError {
     /// The database.
     #[error("the engine's database: {0}")]
-    Db(#[from] rusqlite::Error),
+    Db(rusqlite::Error),
+    /// No room for it.
+    #[error("the engine's database: No space left on device")]
+    Full,
     /// Its file.
     #[error("the engine's database {0} can't be made: {1}")]
     File(String, io::Error),
@@ -32,6 +35,17 @@ pub enum StateError {
     /// The call panicked or was cut off.
     #[error("the engine's database call was cut off")]
     Cut,
+}
+
+impl From<rusqlite::Error> for StateError {
+    fn from(e: rusqlite::Error) -> Self {
+        use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
+        // The last two come from a full disk while the log or its index is extended.
+        match e.sqlite_error().map(|e| e.extended_code) {
+            Some(SQLITE_FULL | SQLITE_IOERR_WRITE | SQLITE_IOERR_SHMSIZE) => Self::Full,
+            _ => Self::Db(e),
+        }
+    }
 }
 
 impl From<serde_json::Error> for StateError {

@@ -208,6 +208,8 @@ async fn strangers_are_refused() {
     let wrong = client(bench.address, "not-the-secret");
     let refused = wrong.get_object().bucket(BUCKET).key("a").send().await.unwrap_err();
     assert_eq!(code(&refused), "SignatureDoesNotMatch");
+    let said = refused.as_service_error().and_then(|e| e.meta().message()).unwrap_or_default();
+    assert!(said.contains("`sandbank engine env` prints"), "{said}");
     // Also for a body that is still on its way: the reason arrives.
     let body = ByteStream::from(vec![0; 8 << 20]);
     let refused = wrong.put_object().bucket(BUCKET).key("a").body(body).send().await.unwrap_err();
