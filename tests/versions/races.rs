@@ -110,6 +110,8 @@ async fn a_command_that_is_run_again_after_its_save_was_published_saves_nothing_
 
 #[tokio::test]
 async fn accounts_whose_names_begin_alike_see_only_their_own() {
+    assert_eq!(again.stats.bytes_transferred, 3, "what it took is told again");
+    assert!(!again.stats.duration.is_zero());
     let place = Place::new().await;
     let workspace = Workspace::with(&Tree::files([("a", "one")]));
     let longer = AccountId::new(format!("{}x", place.account)).unwrap();
