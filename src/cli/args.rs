@@ -222,7 +222,11 @@ pub(super) struct Exec {
 #[derive(Debug, Subcommand)]
 pub(super) enum VersionCommand {
     /// List versions, newest first
-    List,
+    List {
+        /// Saves that have not ended instead: under way, or given up
+        #[arg(long)]
+        unfinished: bool,
+    },
     /// Print the newest version
     Latest,
     /// Show one version

@@ -22,7 +22,7 @@ use crate::{
         ApiError,
         command::{Changes, Saved},
     },
-    core::{AccountId, ExecId, Version},
+    core::{AccountId, ExecId, UnfinishedSave, Version},
     modal::{ExecExit, ExecRequest, Modal, Sandbox},
     storage::Bucket,
 };
@@ -108,6 +108,14 @@ pub async fn list(place: &Place, account: &AccountId) -> Result<Vec<Version>, Ap
     listing::list(&place.bucket, account).await
 }
 
+/// Saves that have not ended, newest first.
+///
+/// # Errors
+/// The store's.
+pub async fn unfinished(place: &Place, account: &AccountId) -> Result<Vec<UnfinishedSave>, ApiError> {
+    listing::unfinished(&place.bucket, account).await
+}
+
 /// One version by its seconds or `latest`.
 ///
 /// # Errors
@@ -122,6 +130,14 @@ pub async fn show(place: &Place, account: &AccountId, name: &str) -> Result<Vers
 /// The store's.
 pub async fn list_in(bucket: &Bucket, account: &AccountId) -> Result<Vec<Version>, ApiError> {
     listing::list(bucket, account).await
+}
+
+/// [`unfinished`] in a bucket.
+///
+/// # Errors
+/// The store's.
+pub async fn unfinished_in(bucket: &Bucket, account: &AccountId) -> Result<Vec<UnfinishedSave>, ApiError> {
+    listing::unfinished(bucket, account).await
 }
 
 /// [`show`] in a bucket.
