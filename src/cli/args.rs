@@ -38,6 +38,7 @@ Examples:
 const RESTORE_EXAMPLES: &str = "\
 Examples:
   sandbank version restore heron latest
+  sandbank version restore heron 1795732869 --dry-run
   sandbank version restore heron 1795732869 --yes";
 
 const CHAT_EXAMPLES: &str = "\
@@ -252,6 +253,9 @@ pub(super) enum VersionCommand {
         /// Don't ask
         #[arg(long, short)]
         yes: bool,
+        /// Only list all that would change
+        #[arg(long, conflicts_with = "yes")]
+        dry_run: bool,
     },
 }
 

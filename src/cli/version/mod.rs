@@ -14,6 +14,9 @@ pub(super) async fn run(context: &Context, command: VersionCommand) -> Result<()
         VersionCommand::Latest => show::latest(context).await,
         VersionCommand::Show { version } => show::run(context, &version).await,
         VersionCommand::Save { sandbox, note } => save::run(context, sandbox, note).await,
-        VersionCommand::Restore { sandbox, version, yes } => restore::run(context, sandbox, version, yes).await,
+        VersionCommand::Restore { sandbox, version, dry_run: true, .. } => {
+            restore::dry_run(context, sandbox, version).await
+        }
+        VersionCommand::Restore { sandbox, version, yes, .. } => restore::run(context, sandbox, version, yes).await,
     }
 }

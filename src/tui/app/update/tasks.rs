@@ -68,7 +68,7 @@ impl Step<'_> {
     }
 
     /// The sandbox that somebody named: by its id, its name (of the newest that has it), or a prefix that fits one.
-    fn resolve(&self, named: &str) -> Option<SandboxId> {
+    pub(super) fn resolve(&self, named: &str) -> Option<SandboxId> {
         let all = self.model.sandboxes.all();
         let by = |fits: &dyn Fn(&SandboxInfo) -> bool| all.iter().find(|s| fits(s)).map(|s| s.sandbox_id.clone());
         by(&|s| s.sandbox_id.as_str() == named)
@@ -175,7 +175,10 @@ impl Step<'_> {
             && ours
             && error.code != ErrorCode::Interrupted
         {
-            if self.model.dialogs.last().and_then(progress_of) == Some(request) {
+            let waited = self.model.dialogs.last().and_then(progress_of) == Some(request);
+            if waited && self.show_again(request, &error) {
+                self.say(Level::Warning, &error.message, "What would change now is shown anew");
+            } else if waited {
                 // Its dialog says it.
                 self.remember(Level::Error, &error.message, &error.hint);
             } else {
@@ -249,7 +252,20 @@ impl Step<'_> {
                 let Ok(changes) = serde_json::from_value::<Changes>(result) else { return };
                 let count = (changes.added.len() + changes.changed.len() + changes.deleted.len()) as u64;
                 self.close_progress(request);
-                self.say(Level::Info, &format!("Restored: {} changed", figures::count(count, "file", "files")), "");
+                let shared = match changes.shared_with.as_slice() {
+                    [] => String::new(),
+                    names => format!("Also in {}: the workspace is the same", names.join(", ")),
+                };
+                self.say(
+                    Level::Info,
+                    &format!("Restored: {} changed", figures::count(count, "file", "files")),
+                    &shared,
+                );
+                if let Some(first) = changes.errors.first() {
+                    let n = changes.errors.len() as u64;
+                    let what = figures::count(n, "thing", "things");
+                    self.say(Level::Warning, &format!("{what} could not be restored as it was"), first);
+                }
             }
             "sandbox_terminate" => {
                 let Ok(ended) = serde_json::from_value::<Terminated>(result) else { return };
@@ -311,5 +327,6 @@ fn new_task(kind: &str, sandbox: Option<String>, since: Timestamp) -> Task {
         asked: None,
         end: None,
         typed: None,
+        restores: None,
     }
 }
