@@ -63,6 +63,10 @@ pub enum Command {
         version: String,
         /// Only tell what would change.
         dry_run: bool,
+        /// Do it only if this is still what would change: [`Changes::digest`] of what the user has seen. Otherwise a
+        /// conflict, and nothing is changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expected: Option<String>,
     },
     /// One prompt to Claude; done when its turn is. Result: [`Turn`].
     Chat {
@@ -240,6 +244,15 @@ pub struct Changes {
     pub changed: Vec<PathSize>,
     /// Only in the workspace.
     pub deleted: Vec<PathSize>,
+    /// Stands for all of this, and for what would be lost by it. Absent from a sandbox that an older sandbank made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// What could not be looked at or set, one sentence each; empty when all went well.
+    #[serde(default)]
+    pub errors: Vec<String>,
+    /// Names of other sandboxes with the same workspace: it has changed there too.
+    #[serde(default)]
+    pub shared_with: Vec<String>,
 }
 
 impl Changes {

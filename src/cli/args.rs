@@ -38,6 +38,7 @@ Examples:
 const RESTORE_EXAMPLES: &str = "\
 Examples:
   sandbank version restore heron latest
+  sandbank version restore heron 1795732869 --dry-run
   sandbank version restore heron 1795732869 --yes";
 
 const CHAT_EXAMPLES: &str = "\
@@ -222,7 +223,11 @@ pub(super) struct Exec {
 #[derive(Debug, Subcommand)]
 pub(super) enum VersionCommand {
     /// List versions, newest first
-    List,
+    List {
+        /// Saves that have not ended instead: under way, or given up
+        #[arg(long)]
+        unfinished: bool,
+    },
     /// Print the newest version
     Latest,
     /// Show one version
@@ -248,6 +253,9 @@ pub(super) enum VersionCommand {
         /// Don't ask
         #[arg(long, short)]
         yes: bool,
+        /// Only list all that would change
+        #[arg(long, conflicts_with = "yes")]
+        dry_run: bool,
     },
 }
 

@@ -47,15 +47,16 @@ impl Progress {
         if let Some(lines) = &self.lines {
             return lines.step(text);
         }
+        // Before the counter comes or goes: the line is drawn meanwhile, and shows none beside another step.
+        self.bar.set_message(text);
         match (step.done, step.total) {
-            (Some(done), Some(total)) => {
-                style(&self.bar, "{spinner} {elapsed:>3} {pos}/{len} {wide_msg}");
+            (Some(done), Some(total)) if total > 0 => {
                 self.bar.set_length(total);
                 self.bar.set_position(done);
+                style(&self.bar, "{spinner} {elapsed:>3} {pos}/{len} {wide_msg}");
             }
             _ => style(&self.bar, "{spinner} {elapsed:>3} {wide_msg}"),
         }
-        self.bar.set_message(text);
     }
 
     /// Patience is over: without a terminal steps are told from now on, the latest first.

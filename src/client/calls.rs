@@ -14,7 +14,7 @@ use crate::{
         ApiError, CommandAnswer, CommandRequest, CommandSummary, ConversationPage, Doctor, EngineAccess, LogsQuery,
         PageQuery, PlacedItem, SandboxDetail, Scope, SearchQuery, TranscriptQuery, UsageQuery,
     },
-    core::{RequestId, SandboxInfo, Usage, Version},
+    core::{RequestId, SandboxInfo, UnfinishedSave, Usage, Version},
 };
 
 impl Client {
@@ -95,6 +95,14 @@ impl Client {
     /// The bucket can't be asked.
     pub async fn versions(&self, scope: &Scope) -> Result<Vec<Version>, ApiError> {
         self.get("/v1/versions", scope).await
+    }
+
+    /// Saves that have not ended, newest first.
+    ///
+    /// # Errors
+    /// The bucket can't be asked.
+    pub async fn unfinished_saves(&self, scope: &Scope) -> Result<Vec<UnfinishedSave>, ApiError> {
+        self.get("/v1/versions/unfinished", scope).await
     }
 
     /// One version by its seconds or `latest`.

@@ -19,4 +19,4 @@ pub use profile::Profile;
 pub use sandbox::{Backend, ImageConfig, S3MountConfig, SandboxConfig, SandboxInfo, SandboxStatus, WORKSPACE};
 pub use text::{Clean, Untrusted};
 pub use usage::{MicroDollars, Usage};
-pub use version::{SyncStats, Version};
+pub use version::{SyncStats, UnfinishedSave, Version};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{AccountId, VersionId};
+use super::{AccountId, RequestId, SandboxId, VersionId};
 
 /// A saved workspace as lists show it; the keys that scripts rely on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,24 @@ pub struct Version {
     pub left_out: u64,
     /// Made by another tool: a folder without a manifest.
     pub legacy: bool,
+}
+
+/// A save that has claimed its second and published nothing: it is under way, or was given up. Nothing of it can be
+/// restored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnfinishedSave {
+    /// The second that it claimed.
+    pub version: VersionId,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// That second as a time.
+    pub created_at: Timestamp,
+    /// The command that made it; absent when its claim can't be read.
+    pub saver: Option<RequestId>,
+    /// The version that it was planned against.
+    pub parent: Option<VersionId>,
+    /// Whose workspace it was.
+    pub sandbox_id: Option<SandboxId>,
 }
 
 /// What a save or a restore moved, as the original counted it.

@@ -203,8 +203,9 @@ impl Inner {
                 let event = EventBody::Version { version: saved.version.clone() };
                 Ok(Outcome::of(&saved)?.with(vec![event]))
             }
-            Command::VersionRestore { sandbox, version, dry_run } => {
-                let changes = self.restore(client, request, run, &sandbox, &version, dry_run).await?;
+            Command::VersionRestore { sandbox, version, dry_run, expected } => {
+                let wish = versions::Wish { version: &version, dry_run, expected: expected.as_deref() };
+                let changes = self.restore(client, request, run, &sandbox, wish).await?;
                 Outcome::of(&changes)
             }
             Command::Chat { sandbox, conversation, prompt } => {
@@ -223,17 +224,16 @@ impl Inner {
         request: &CommandRequest,
         run: &Run,
         sandbox: &str,
-        version: &str,
-        dry_run: bool,
+        wish: versions::Wish<'_>,
     ) -> Result<Changes, ApiError> {
         let found = self.find(client, &request.account, request.profile, sandbox).await?;
         found.must_run()?;
         let place = self.places.place(request.profile, &client.env).await?;
-        if let Some(row) = found.row.as_ref().filter(|_| !dry_run) {
-            for other in self.sharing(row).await? {
-                run.step(&format!("{other} has the same workspace: it changes there too"));
-            }
-        }
-        versions::restore(&place, &found.workspace(), &request.account, version, dry_run, run).await
+        let shared_with = match &found.row {
+            Some(row) => self.sharing(row).await?,
+            None => Vec::new(),
+        };
+        let changes = versions::restore(&place, &found.workspace(), &request.account, wish, run).await?;
+        Ok(Changes { shared_with, ..changes })
     }
 }

@@ -59,7 +59,7 @@ use crate::{
         PlacedItem, Published, SandboxDetail, Scope, SearchQuery, UsageQuery,
     },
     config::{Config, DataDir},
-    core::{AccountId, ConversationId, RequestId, SandboxInfo, Usage, Version},
+    core::{AccountId, ConversationId, RequestId, SandboxInfo, UnfinishedSave, Usage, Version},
     store::Store,
 };
 
@@ -186,6 +186,15 @@ impl Service {
     pub async fn versions(&self, client: Option<Uuid>, scope: &Scope) -> Result<Vec<Version>, ApiError> {
         let place = self.inner.places.place(scope.profile, &self.inner.clients.env(client).env).await?;
         versions::list(&place, &scope.account).await
+    }
+
+    /// Saves that have not ended, newest first.
+    ///
+    /// # Errors
+    /// The bucket can't be read.
+    pub async fn unfinished_saves(&self, client: Option<Uuid>, scope: &Scope) -> Result<Vec<UnfinishedSave>, ApiError> {
+        let place = self.inner.places.place(scope.profile, &self.inner.clients.env(client).env).await?;
+        versions::unfinished(&place, &scope.account).await
     }
 
     /// One version by its seconds or `latest`.

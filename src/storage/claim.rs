@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ use super::{
     bucket::Bucket,
     error::{ErrorKind, StorageError},
     keys::Keys,
-    survey::Survey,
+    survey::{AT_ONCE, Survey},
 };
 use crate::core::{SandboxId, VersionId};
 
@@ -78,6 +79,29 @@ async fn create(bucket: &Bucket, keys: &Keys, claim: &Claim) -> Result<bool, Sto
         }
         Err(error) => Err(error),
     }
+}
+
+/// The claims of all unfinished saves, newest first; nothing for one that can't be read: it counts all the same.
+///
+/// # Errors
+/// The store can't be reached.
+pub async fn claims(
+    bucket: &Bucket,
+    keys: &Keys,
+    survey: &Survey,
+) -> Result<Vec<(VersionId, Option<Claim>)>, StorageError> {
+    let unfinished: Vec<_> = survey.unfinished().collect();
+    stream::iter(unfinished)
+        .map(|version| async move {
+            match bucket.get(&format!("read the claim {version}"), &keys.claim(version), MAX_CLAIM).await {
+                Ok((claim, _)) => Ok((version, serde_json::from_slice(&claim).ok())),
+                Err(error) if matches!(error.kind, ErrorKind::Damaged | ErrorKind::NotFound) => Ok((version, None)),
+                Err(error) => Err(error),
+            }
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await
 }
 
 /// Creates an object; repeats what meets another writer, since that one may fail.

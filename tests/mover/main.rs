@@ -11,5 +11,6 @@ mod disk;
 mod random;
 mod restore;
 mod save;
+mod seen;
 mod session;
 mod store;

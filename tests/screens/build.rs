@@ -219,6 +219,7 @@ pub fn task(kind: &str, step: &str) -> Task {
         asked: None,
         end: None,
         typed: None,
+        restores: None,
     }
 }
 

@@ -53,6 +53,10 @@ fn what_destroys_asks_and_the_safe_answer_comes_first() {
     assert_snapshot!(screen(&with(Dialog::Question(question))));
 }
 
+fn changes(added: Vec<PathSize>, changed: Vec<PathSize>, deleted: Vec<PathSize>) -> Changes {
+    Changes { added, changed, deleted, ..Changes::default() }
+}
+
 fn preview(changes: Remote<Changes>) -> Dialog {
     let model = build::afternoon(80, 24);
     Dialog::Restore(RestorePreview {
@@ -71,11 +75,11 @@ fn paths(name: &str, count: u64) -> Vec<PathSize> {
 #[test]
 fn a_restore_shows_what_it_would_change() {
     let ready = |data| Remote::Ready { data, refreshing: None };
-    let mut few = Changes { added: paths("new", 2), changed: paths("heron", 3), deleted: paths("old", 1) };
+    let mut few = changes(paths("new", 2), paths("heron", 3), paths("old", 1));
     few.changed[0].path =
         "src/日本語\u{202e}/very/long/path/that/does/not/fit/into/the/row/of/this/dialog.rs".to_owned();
     assert_snapshot!(screen(&with(preview(ready(few)))));
-    let many = Changes { added: paths("new", 10_000), changed: paths("heron", 30), deleted: paths("old", 1) };
+    let many = changes(paths("new", 10_000), paths("heron", 30), paths("old", 1));
     assert_snapshot!(screen(&with(preview(ready(many)))));
     assert_snapshot!(screen(&with(preview(ready(Changes::default())))));
     assert_snapshot!(screen(&with(preview(Remote::Loading { id: EffectId(1) }))));

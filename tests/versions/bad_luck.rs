@@ -15,7 +15,7 @@ use sandbank::{
     },
 };
 
-use crate::support::{Place, Tree, Workspace, run, stopped_at};
+use crate::support::{Place, Tree, Workspace, run, stopped_at, wish};
 
 const V: VersionId = VersionId(1_600_000_000);
 
@@ -160,7 +160,7 @@ async fn a_restore_that_is_stopped_in_any_phase_leaves_one_version_or_the_other(
         workspace.write(&Tree::files([("a", "changed"), ("c", "new")]));
         let before = workspace.read();
         let run = stopped_at(step);
-        match restore_on(&place.bucket, &place.account, &workspace.ground(), "latest", false, &run).await {
+        match restore_on(&place.bucket, &place.account, &workspace.ground(), wish("latest"), &run).await {
             Ok(_) => assert_eq!(workspace.read(), saved, "{step}"),
             Err(error) => {
                 assert_eq!(error.code, ErrorCode::Interrupted, "{step}: {error}");
@@ -179,8 +179,7 @@ async fn a_restore_that_is_stopped_leaves_the_workspace_as_it_was() {
     let before = workspace.read();
     let run = run();
     run.cancel.cancel();
-    let error =
-        restore_on(&place.bucket, &place.account, &workspace.ground(), "latest", false, &run).await.unwrap_err();
+    let error = restore_on(&place.bucket, &place.account, &workspace.ground(), wish("latest"), &run).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Interrupted);
     assert_eq!(workspace.read(), before);
 }

@@ -12,4 +12,5 @@ mod legacy;
 mod movers;
 mod races;
 mod round_trip;
+mod seen;
 mod support;

@@ -14,7 +14,7 @@ use sandbank::{
     api::ErrorCode,
     inside::mover::{
         codec::Decoder,
-        words::{Content, Digest, Entry, Frame, Kind, PART, PROTOCOL, Request},
+        words::{Content, Digest, Entry, Frame, Kind, PART, PROTOCOL, Request, Totals},
     },
     service::versions::{Conduit, Ground},
 };
@@ -228,6 +228,20 @@ async fn what_can_not_be_read_is_named_in_the_version() {
         _ => vec![],
     });
     refused(nothing, "can't be read").await;
+}
+
+#[tokio::test]
+async fn what_could_not_be_set_is_in_the_result_once() {
+    let place = Place::new().await;
+    place.save(&Workspace::new().ground()).await.unwrap();
+    let problem = || Frame::Problem { path: "a".into(), reason: "owner 5:5 can't be set".into() };
+    let ground = liar(move |frame| match frame {
+        Frame::EndTree { .. } => {
+            vec![Frame::Compared(Totals::default()), problem(), problem(), Frame::Restored(Totals::default())]
+        }
+        _ => vec![],
+    });
+    assert_eq!(place.restore(&ground, "latest").await.unwrap().errors, ["a: owner 5:5 can't be set"]);
 }
 
 /// The real mover, of which a frame says that what it has sent was there already.

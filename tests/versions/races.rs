@@ -4,7 +4,7 @@ use std::{fs, sync::Arc};
 
 use sandbank::{
     core::AccountId,
-    service::versions::{list_in, save_on, show_in},
+    service::versions::{list_in, save_on, show_in, unfinished_in},
     storage::{
         claim::claim,
         survey::{Survey, survey},
@@ -48,6 +48,12 @@ async fn one_second_is_claimed_by_one_saver() {
     let found = survey(&place.bucket, &keys).await.unwrap();
     let next = claim(&place.bucket, &keys, &found, uuid::Uuid::new_v4(), None, None).await.unwrap();
     assert!(next.version > versions[11]);
+    // Nothing came of them: they are unfinished, each with whoever made it.
+    let unfinished = unfinished_in(&place.bucket, &place.account).await.unwrap();
+    assert_eq!(unfinished.len(), 13);
+    assert_eq!((unfinished[0].version, unfinished[0].saver.unwrap().0), (next.version, next.saver));
+    assert!(place.save(&Workspace::new().ground()).await.unwrap().version.version > next.version);
+    assert_eq!(unfinished_in(&place.bucket, &place.account).await.unwrap(), unfinished, "what was saved is none");
 }
 
 #[tokio::test]
@@ -76,10 +82,9 @@ async fn a_save_that_is_killed_leaves_nothing_listed() {
         assert_eq!(place.list().await, [], "killed while {step}");
         let saved = place.save(&workspace.ground()).await.unwrap();
         assert_eq!(place.list().await, std::slice::from_ref(&saved.version));
-        let found = survey(&place.bucket, &place.keys()).await.unwrap();
-        for unfinished in found.unfinished() {
-            assert!(unfinished < saved.version.version);
-            let error = show_in(&place.bucket, &place.account, &unfinished.to_string()).await.unwrap_err();
+        for unfinished in unfinished_in(&place.bucket, &place.account).await.unwrap() {
+            assert!(unfinished.version < saved.version.version);
+            let error = show_in(&place.bucket, &place.account, &unfinished.version.to_string()).await.unwrap_err();
             assert!(error.message.contains("did not finish"), "{error}");
         }
     }
@@ -105,6 +110,8 @@ async fn a_command_that_is_run_again_after_its_save_was_published_saves_nothing_
     run.attempts = 2;
     let again = save_on(&place.bucket, &place.account, &workspace.ground(), "", &run).await.unwrap();
     assert_eq!(again.version, first.version);
+    assert_eq!(again.stats.bytes_transferred, 3, "what it took is told again");
+    assert!(!again.stats.duration.is_zero());
     assert_eq!(place.list().await.len(), 1);
 }
 

@@ -28,7 +28,7 @@ use sandbank::{
     engine::s3::{Settings, Store},
     service::{
         run::Run,
-        versions::{Conduit, Ground, list_in, restore_on, save_on},
+        versions::{Conduit, Ground, Wish, list_in, restore_on, save_on},
     },
     storage::{Bucket, Keys},
 };
@@ -141,11 +141,17 @@ impl Place {
     }
 
     pub async fn restore(&self, ground: &Ground, version: &str) -> Result<Changes, ApiError> {
-        restore_on(&self.bucket, &self.account, ground, version, false, &run()).await
+        restore_on(&self.bucket, &self.account, ground, wish(version), &run()).await
+    }
+
+    /// A restore that changes only what a comparison has told.
+    pub async fn restore_only(&self, ground: &Ground, seen: &Changes) -> Result<Changes, ApiError> {
+        let wish = Wish { expected: seen.digest.as_deref(), ..wish("latest") };
+        restore_on(&self.bucket, &self.account, ground, wish, &run()).await
     }
 
     pub async fn compare(&self, ground: &Ground, version: &str) -> Result<Changes, ApiError> {
-        restore_on(&self.bucket, &self.account, ground, version, true, &run()).await
+        restore_on(&self.bucket, &self.account, ground, Wish { dry_run: true, ..wish(version) }, &run()).await
     }
 
     pub async fn list(&self) -> Vec<Version> {
@@ -165,6 +171,11 @@ impl Place {
             }
         }
     }
+}
+
+/// Whatever is there becomes this version.
+pub fn wish(version: &str) -> Wish<'_> {
+    Wish { version, dry_run: false, expected: None }
 }
 
 /// A run that nobody watches.

@@ -6,7 +6,7 @@ use super::show::lack;
 use crate::{
     api::{Command, command::Saved},
     cli::{context::Context, failure::Failure, out, show, work::Work},
-    core::{SyncStats, text::sanitize_line},
+    core::text::sanitize_line,
 };
 
 pub(super) async fn run(context: &Context, sandbox: String, note: String) -> Result<(), Failure> {
@@ -31,7 +31,7 @@ pub(in crate::cli) fn told(saved: &Saved) -> Result<(), Failure> {
     if let Some(lack) = lack(v) {
         out::note(format_args!("the version is {lack}"));
     }
-    errors(&saved.stats);
+    list_errors(&saved.stats.errors);
     Ok(())
 }
 
@@ -39,13 +39,13 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What could not be taken along. A tree of many unreadable files must not fill the screen.
-fn errors(stats: &SyncStats) {
+/// What could not be done. A tree of many unreadable files must not fill the screen.
+pub(super) fn list_errors(errors: &[String]) {
     const SHOWN: usize = 20;
-    for error in stats.errors.iter().take(SHOWN) {
+    for error in errors.iter().take(SHOWN) {
         out::note(format_args!("  {}", sanitize_line(error)));
     }
-    if stats.errors.len() > SHOWN {
-        out::note(format_args!("  and {} more; --json has them all", stats.errors.len() - SHOWN));
+    if errors.len() > SHOWN {
+        out::note(format_args!("  and {} more; --json has them all", errors.len() - SHOWN));
     }
 }

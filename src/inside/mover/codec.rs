@@ -59,6 +59,10 @@ impl Word for Frame {
             Self::Sync => out.put_u8(6),
             Self::Status => out.put_u8(7),
             Self::Discard => out.put_u8(8),
+            Self::Only(digest) => {
+                out.put_u8(9);
+                out.put_slice(&digest.0);
+            }
             Self::Entry(entry) => {
                 out.put_u8(20);
                 put_entry(out, entry);
@@ -145,13 +149,17 @@ impl Word for Frame {
                 out.put_u8(44);
                 out.put_u64(*ticket);
             }
+            Self::State(digest) => {
+                out.put_u8(45);
+                out.put_slice(&digest.0);
+            }
         }
     }
 
     fn read(body: Bytes) -> Result<Self, BadFrame> {
         let mut body = Body(body);
         let kind = body.u8().ok_or(BadFrame::Body(0))?;
-        if !matches!(kind, 1..=8 | 20..=22 | 30..=44) {
+        if !matches!(kind, 1..=9 | 20..=22 | 30..=45) {
             return Err(BadFrame::Kind(kind));
         }
         let frame = body.frame(kind).ok_or(BadFrame::Body(kind))?;
@@ -185,6 +193,7 @@ impl Body {
             6 => Frame::Sync,
             7 => Frame::Status,
             8 => Frame::Discard,
+            9 => Frame::Only(self.digest()?),
             20 => Frame::Entry(self.entry()?),
             21 => Frame::EndTree { entries: self.u64()? },
             22 => Frame::Root(Facts {
@@ -213,6 +222,7 @@ impl Body {
             42 => Frame::Synced,
             43 => Frame::Stopped { reason: self.text()? },
             44 => Frame::Exists { ticket: self.u64()? },
+            45 => Frame::State(self.digest()?),
             _ => return None,
         })
     }

@@ -69,6 +69,7 @@ fn from_service() -> impl Strategy<Value = Frame> {
         Just(Frame::Sync),
         Just(Frame::Status),
         Just(Frame::Discard),
+        any::<[u8; 32]>().prop_map(|digest| Frame::Only(Digest(digest))),
         entry().prop_map(Frame::Entry),
         any::<u64>().prop_map(|entries| Frame::EndTree { entries }),
         (0u32..=0o7777, any::<(u32, u32, i64)>()).prop_map(|(mode, (uid, gid, mtime_ns))| Frame::Root(Facts {
@@ -101,6 +102,7 @@ fn from_mover() -> impl Strategy<Value = Frame> {
             size,
             path
         }),
+        any::<[u8; 32]>().prop_map(|digest| Frame::State(Digest(digest))),
         totals().prop_map(Frame::Compared),
         any::<(u64, u32)>().prop_map(|(entry, part)| Frame::Want { entry, part }),
         any::<(u64, u64, u64)>().prop_map(|(done, total, bytes)| Frame::Progress { done, total, bytes }),

@@ -49,7 +49,7 @@ pub fn part_range(size: u64, part: u32) -> Range<u64> {
 }
 
 /// A SHA-256.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(pub [u8; 32]);
 
 impl fmt::Display for Digest {
@@ -263,6 +263,8 @@ pub enum Frame {
     Status,
     /// Drop an unfinished restore that has not changed the workspace.
     Discard,
+    /// After `Restore`, before the tree: do it only if the comparison has this digest, as [`Frame::State`] told it.
+    Only(Digest),
 
     // Both ways: a tree.
     /// What is kept of the root itself, before the entries. Without it a restore leaves the root as it is.
@@ -334,6 +336,9 @@ pub enum Frame {
         /// Where.
         path: Vec<u8>,
     },
+    /// Comes before `Compared`: the digest of all differences, and of what there is of each on the disk. Told once more,
+    /// it has changed while files were fetched, and nothing is done.
+    State(Digest),
     /// All differences were told.
     Compared(Totals),
     /// A part is missing. Answered by `Get` with the same entry and part.
@@ -369,26 +374,5 @@ pub enum Frame {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[rstest::rstest]
-    #[case(0, 1, PART)]
-    #[case(PART, 1, PART)]
-    #[case(PART + 1, 2, PART)]
-    #[case(PART * MAX_PARTS, MAX_PARTS, PART)]
-    #[case(PART * MAX_PARTS + 1, 5_001, PART * 2)]
-    #[case(u64::MAX, 8_192, 1 << 51)]
-    fn parts_cover_a_file_and_are_never_too_many(#[case] size: u64, #[case] count: u64, #[case] part: u64) {
-        assert_eq!((part_count(size), part_size(size)), (count, part));
-        let last = u32::try_from(count - 1).unwrap();
-        assert_eq!(part_range(size, last).end, size);
-        assert_eq!(part_range(size, 0).start, 0);
-    }
-
-    #[test]
-    fn a_request_is_never_shown() {
-        let request = Request { url: "https://secret".into(), headers: vec![("secret".into(), "secret".into())] };
-        assert!(!format!("{request:?}").contains("secret"));
-    }
-}
+#[path = "words_tests.rs"]
+mod tests;

@@ -42,6 +42,7 @@ pub(super) fn router(shared: App) -> Router {
         .route("/v1/sandboxes/{name}/exec", get(exec::exec))
         .route("/v1/usage", get(own::usage))
         .route("/v1/versions", get(versions::list))
+        .route("/v1/versions/unfinished", get(versions::unfinished))
         .route("/v1/versions/{version}", get(versions::get))
         .route("/v1/events", get(events::follow))
         .fallback(unknown)

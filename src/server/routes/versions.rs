@@ -6,7 +6,10 @@ use super::{
     super::answer::{Answer, Caller, Name, Params},
     App,
 };
-use crate::{api::Scope, core::Version};
+use crate::{
+    api::Scope,
+    core::{UnfinishedSave, Version},
+};
 
 pub(super) async fn list(
     State(app): State<App>,
@@ -14,6 +17,14 @@ pub(super) async fn list(
     Params(scope): Params<Scope>,
 ) -> Answer<Vec<Version>> {
     Ok(Json(app.service.versions(client, &scope).await?))
+}
+
+pub(super) async fn unfinished(
+    State(app): State<App>,
+    Caller(client): Caller,
+    Params(scope): Params<Scope>,
+) -> Answer<Vec<UnfinishedSave>> {
+    Ok(Json(app.service.unfinished_saves(client, &scope).await?))
 }
 
 pub(super) async fn get(

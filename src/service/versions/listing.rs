@@ -4,9 +4,10 @@ use jiff::Timestamp;
 
 use crate::{
     api::ApiError,
-    core::{AccountId, Version, VersionId},
+    core::{AccountId, RequestId, UnfinishedSave, Version, VersionId},
     storage::{
         Bucket, Keys,
+        claim::{Claim, claims},
         manifest::Head,
         survey::{Found, Survey, head, heads, legacy, legacy_counts, survey},
     },
@@ -58,6 +59,25 @@ pub async fn list(bucket: &Bucket, account: &AccountId) -> Result<Vec<Version>, 
     versions.extend(others.into_iter().map(|(version, files, bytes)| legacy_version(account, version, files, bytes)));
     versions.sort_by_key(|version| std::cmp::Reverse(version.version));
     Ok(versions)
+}
+
+/// Saves that claimed a second and published nothing, newest first.
+///
+/// # Errors
+/// The store's.
+pub async fn unfinished(bucket: &Bucket, account: &AccountId) -> Result<Vec<UnfinishedSave>, ApiError> {
+    let keys = Keys::new(account);
+    let found = survey(bucket, &keys).await?;
+    let claims = claims(bucket, &keys, &found).await?;
+    let save = |(version, claim): (VersionId, Option<Claim>)| UnfinishedSave {
+        version,
+        account_id: account.clone(),
+        created_at: time_of(version),
+        saver: claim.as_ref().map(|claim| RequestId(claim.saver)),
+        parent: claim.as_ref().and_then(|claim| claim.base),
+        sandbox_id: claim.and_then(|claim| claim.sandbox),
+    };
+    Ok(claims.into_iter().map(save).collect())
 }
 
 /// One version, by its seconds or `latest`, with all that is known of it.

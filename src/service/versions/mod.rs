@@ -5,6 +5,7 @@
 //! `restore.rs`, for any [`Ground`] that a mover can work on.
 
 mod conduit;
+mod errors;
 mod gaps;
 mod ground;
 mod listing;
@@ -15,6 +16,7 @@ mod trouble;
 
 pub use conduit::{Conduit, Input};
 pub use ground::Ground;
+pub use restore::Wish;
 
 use super::{place::Place, run::Run};
 use crate::{
@@ -22,7 +24,7 @@ use crate::{
         ApiError,
         command::{Changes, Saved},
     },
-    core::{AccountId, ExecId, Version},
+    core::{AccountId, ExecId, UnfinishedSave, Version},
     modal::{ExecExit, ExecRequest, Modal, Sandbox},
     storage::Bucket,
 };
@@ -74,30 +76,32 @@ pub async fn restore(
     place: &Place,
     workspace: &Workspace<'_>,
     account: &AccountId,
-    version: &str,
-    dry_run: bool,
+    wish: Wish<'_>,
     run: &Run,
 ) -> Result<Changes, ApiError> {
-    let done = restore_on(&place.bucket, account, &workspace.ground(), version, dry_run, run).await?;
-    if !dry_run {
-        commit(workspace, run).await;
-        reload_others(&place.modal, workspace.sandbox, account, run).await;
+    let mut done = restore_on(&place.bucket, account, &workspace.ground(), wish, run).await?;
+    if !wish.dry_run {
+        done.errors.extend(commit(workspace, run).await);
+        done.errors.extend(reload_others(&place.modal, workspace.sandbox, account).await);
     }
     Ok(done)
 }
 
-/// Shows the account's other sandboxes what was committed. One that has files open refuses, and is told as a step.
-async fn reload_others(modal: &Modal, sandbox: &Sandbox, account: &AccountId, run: &Run) {
+/// Shows the account's other sandboxes what was committed. Gives those that can't be shown it: one that has files open
+/// refuses.
+async fn reload_others(modal: &Modal, sandbox: &Sandbox, account: &AccountId) -> Vec<String> {
     let running = async { modal.sandboxes(&modal.app(&account.app()).await?, false).await };
     let others = match running.await {
         Ok(rows) => rows.into_iter().filter(|row| row.end.is_none() && row.id != sandbox.id),
-        Err(error) => return run.step(&format!("other sandboxes may still see the files of before: {error}")),
+        Err(error) => return vec![format!("other sandboxes may still see the files of before: {error}")],
     };
+    let mut behind = Vec::new();
     for other in others {
         if let Err(error) = modal.sandbox(&other.id).reload_volumes().await {
-            run.step(&format!("{} still sees the files of before: {error}", other.id));
+            behind.push(format!("{} still sees the files of before: {error}", other.id));
         }
     }
+    behind
 }
 
 /// All versions of an account, newest first.
@@ -106,6 +110,14 @@ async fn reload_others(modal: &Modal, sandbox: &Sandbox, account: &AccountId, ru
 /// The store's.
 pub async fn list(place: &Place, account: &AccountId) -> Result<Vec<Version>, ApiError> {
     listing::list(&place.bucket, account).await
+}
+
+/// Saves that have not ended, newest first.
+///
+/// # Errors
+/// The store's.
+pub async fn unfinished(place: &Place, account: &AccountId) -> Result<Vec<UnfinishedSave>, ApiError> {
+    listing::unfinished(&place.bucket, account).await
 }
 
 /// One version by its seconds or `latest`.
@@ -122,6 +134,14 @@ pub async fn show(place: &Place, account: &AccountId, name: &str) -> Result<Vers
 /// The store's.
 pub async fn list_in(bucket: &Bucket, account: &AccountId) -> Result<Vec<Version>, ApiError> {
     listing::list(bucket, account).await
+}
+
+/// [`unfinished`] in a bucket.
+///
+/// # Errors
+/// The store's.
+pub async fn unfinished_in(bucket: &Bucket, account: &AccountId) -> Result<Vec<UnfinishedSave>, ApiError> {
+    listing::unfinished(bucket, account).await
 }
 
 /// [`show`] in a bucket.
@@ -154,24 +174,25 @@ pub async fn restore_on(
     bucket: &Bucket,
     account: &AccountId,
     ground: &Ground,
-    version: &str,
-    dry_run: bool,
+    wish: Wish<'_>,
     run: &Run,
 ) -> Result<Changes, ApiError> {
-    restore::restore(bucket, account, ground, version, dry_run, run).await
+    restore::restore(bucket, account, ground, wish, run).await
 }
 
-/// Commits the workspace's volume, as Modal's V2 volumes want it. A failure is told and nothing more: the mover reads
-/// and writes the sandbox's own view, and the volume is committed at the sandbox's end in any case.
-async fn commit(workspace: &Workspace<'_>, run: &Run) {
+/// Commits the workspace's volume, as Modal's V2 volumes want it. A failure is told, given back and nothing more: the
+/// mover reads and writes the sandbox's own view, and the volume is committed at the sandbox's end in any case.
+async fn commit(workspace: &Workspace<'_>, run: &Run) -> Option<String> {
     run.step("committing the workspace");
     let committed = async {
         let exec = workspace.sandbox.exec(&ExecRequest::new(ExecId::new(), ["sync", workspace.root])).await?;
         exec.wait().await
     };
-    match committed.await {
-        Ok(ExecExit::Code(0)) => {}
-        Ok(exit) => run.step(&format!("the workspace is not committed: sync ended with {}", exit.code())),
-        Err(error) => run.step(&format!("the workspace is not committed: {error}")),
-    }
+    let failed = match committed.await {
+        Ok(ExecExit::Code(0)) => return None,
+        Ok(exit) => format!("the workspace is not committed: sync ended with {}", exit.code()),
+        Err(error) => format!("the workspace is not committed: {error}"),
+    };
+    run.step(&failed);
+    Some(failed)
 }

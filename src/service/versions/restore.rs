@@ -7,6 +7,7 @@ use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{
     conduit::{Gone, Mover, unexpected},
+    errors::Errors,
     ground::Ground,
     listing::{Named, named},
     trouble::{Patience, Trouble, interrupted, unless_stopped},
@@ -17,7 +18,7 @@ use crate::{
         command::{Changes, PathSize},
     },
     core::{AccountId, Untrusted, VersionId},
-    inside::mover::words::{Change, Facts, Frame, Phase, Request, Unfinished, WINDOW, part_count},
+    inside::mover::words::{Change, Digest, Facts, Frame, Phase, Request, Unfinished, WINDOW, part_count},
     service::run::Run,
     storage::{
         Bucket, Keys, Signers,
@@ -32,18 +33,31 @@ const WHAT: &str = "the restore";
 /// How often the fetch of one part may fail.
 const MAX_TRIES: u8 = 3;
 
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// Seconds or `latest`.
+    pub version: &'a str,
+    /// Only tell what would change.
+    pub dry_run: bool,
+    /// The digest of what may change; whatever is found may when absent.
+    pub expected: Option<&'a str>,
+}
+
 /// Makes a workspace exactly what a version was, or only tells what would change.
 ///
 /// # Errors
-/// No such version, one that is damaged, the store's, the mover's. Unless it says otherwise the workspace is untouched.
+/// No such version, one that is damaged, another state than expected, the store's, the mover's. Unless it says otherwise
+/// the workspace is untouched.
 pub async fn restore(
     bucket: &Bucket,
     account: &AccountId,
     ground: &Ground,
-    name: &str,
-    dry_run: bool,
+    wish: Wish<'_>,
     run: &Run,
 ) -> Result<Changes, ApiError> {
+    let Wish { version: name, dry_run, expected } = wish;
+    let expected = expected.map(digest_of).transpose()?;
     let keys = Keys::new(account);
     run.step("reading the version");
     let read = async {
@@ -61,16 +75,17 @@ pub async fn restore(
         }
     };
     let (version, root, records) = unless_stopped(&run.cancel, WHAT, read).await?;
-    let target = Target { bucket, keys: &keys, version, root, records: Arc::new(records), run };
-    let mut began = false;
+    let target = Target { bucket, keys: &keys, version, root, records: Arc::new(records), run, expected };
+    let (mut began, mut tried) = (false, false);
     let mut patience = Patience::new("restore the workspace");
     loop {
-        let trouble = match target.attempt(ground, dry_run, &mut began).await {
+        let trouble = match target.attempt(ground, dry_run, tried, &mut began).await {
             Ok(changes) => return Ok(changes),
             Err(trouble) => trouble,
         };
+        tried = true;
         if let Err(error) = patience.bear(trouble) {
-            if dry_run || began || !discard(ground).await {
+            if dry_run || began || !discard(ground, version).await {
                 return Err(error);
             }
             // It was stopped a moment too late: the workspace is being changed, and that is finished.
@@ -79,21 +94,33 @@ pub async fn restore(
     }
 }
 
+fn digest_of(text: &str) -> Result<Digest, ApiError> {
+    let mut digest = Digest::default();
+    hex::decode_to_slice(text, &mut digest.0)
+        .map_err(|_| ApiError::usage("what is expected must be the digest of a comparison: 64 hexadecimal digits"))?;
+    Ok(digest)
+}
+
 /// Drops what a restore has collected; true if it has begun to change the workspace in spite of all. That something
 /// can't be dropped now hinders nothing later.
-async fn discard(ground: &Ground) -> bool {
+async fn discard(ground: &Ground, version: VersionId) -> bool {
     let dropped = async {
         let mut mover = ground.mover().await?;
         mover.send(Frame::Discard).await?;
         Ok::<_, Trouble>(mover.next().await?)
     };
     match dropped.await {
-        Ok(Frame::Journal { unfinished }) => unfinished.is_some_and(|u| u.phase == Phase::Apply),
+        Ok(Frame::Journal { unfinished }) => unfinished.is_some_and(|u| is_half(&u, version)),
         other => {
             tracing::warn!(?other, "what a restore has collected is left in the workspace's .sandbank");
             false
         }
     }
+}
+
+/// It has begun to make the workspace this version.
+fn is_half(unfinished: &Unfinished, version: VersionId) -> bool {
+    unfinished.target == version.0 && unfinished.phase == Phase::Apply
 }
 
 /// A version on its way into a workspace.
@@ -104,6 +131,7 @@ struct Target<'a> {
     root: Option<Facts>,
     records: Arc<Vec<Record>>,
     run: &'a Run,
+    expected: Option<Digest>,
 }
 
 /// Entries are sent beside the loop that listens, which ends them too.
@@ -116,22 +144,21 @@ impl Drop for Feeding {
 }
 
 impl Target<'_> {
-    /// Begins, or takes up what a restore before has left.
-    async fn attempt(&self, ground: &Ground, dry: bool, began: &mut bool) -> Result<Changes, Trouble> {
+    /// Begins, or takes up what a restore before has left: a mover before this one, if it was `tried`.
+    async fn attempt(&self, ground: &Ground, dry: bool, tried: bool, began: &mut bool) -> Result<Changes, Trouble> {
         let mut mover = ground.mover().await?;
         if dry {
-            return self.bring(mover, true, &mut false).await;
+            return self.bring(mover, true, None, &mut false).await;
         }
         mover.send(Frame::Status).await?;
         let Frame::Journal { unfinished } = mover.next().await? else {
             return Err(unexpected("a question for its journal").into());
         };
-        let ours = |u: &Unfinished| u.target == self.version.0 && u.phase == Phase::Apply;
-        let half = unfinished.as_ref().is_some_and(ours);
+        let half = unfinished.as_ref().is_some_and(|u| is_half(u, self.version));
         // A server before this one has accepted the command and was killed. Past the stage it goes on; what it did
         // before that was nothing, and the user may have worked on since.
         if self.run.attempts > 1 && !*began && !half {
-            let left = self.bring(mover, true, &mut false).await?;
+            let left = self.bring(mover, true, None, &mut false).await?;
             return match left.is_empty() {
                 true => Ok(left),
                 false => Err(ApiError::interrupted(
@@ -141,19 +168,29 @@ impl Target<'_> {
                 .into()),
             };
         }
+        // What this command has begun it finishes, whatever the workspace looks like by now.
+        let goes_on = *began || (half && (tried || self.run.attempts > 1));
+        let expected = self.expected.filter(|_| !goes_on);
         *began |= half;
         if unfinished.is_some_and(|u| u.phase == Phase::Stage && u.target != self.version.0) {
             mover.send(Frame::Discard).await?;
             mover.next().await?;
             mover = ground.mover().await?;
         }
-        self.bring(mover, false, began).await
+        self.bring(mover, false, expected, began).await
     }
 
     /// Speaks with a mover until the workspace is the version, or until all differences are told.
-    async fn bring(&self, mut mover: Mover, dry: bool, began: &mut bool) -> Result<Changes, Trouble> {
-        let _feeding = self.feed(&mover, dry);
-        let mut changes = Changes::default();
+    async fn bring(
+        &self,
+        mut mover: Mover,
+        dry: bool,
+        expected: Option<Digest>,
+        began: &mut bool,
+    ) -> Result<Changes, Trouble> {
+        let _feeding = self.feed(&mover, dry, expected);
+        let (mut changes, mut errors) = (Changes::default(), Errors::default());
+        let mut other = false;
         let mut asked = Asked::new(self);
         self.run.step("comparing the workspace");
         loop {
@@ -161,11 +198,19 @@ impl Target<'_> {
                 biased;
                 // What has begun to change the workspace is finished: stopping would leave it half of each.
                 () = self.run.cancel.cancelled(), if !*began => return Err(interrupted(WHAT).into()),
-                frame = mover.next() => frame?,
+                frame = mover.next() => match frame {
+                    // It has cleaned up, and this is its end.
+                    _ if other => return Err(moved_on().into()),
+                    frame => frame?,
+                },
             };
             match frame {
                 Frame::Difference { change, folder, size, path } => note(&mut changes, change, folder, size, &path),
-                Frame::Compared(_) if dry => return Ok(changes),
+                Frame::State(digest) => {
+                    other = expected.is_some_and(|expected| expected != digest);
+                    changes.digest = Some(digest.to_string());
+                }
+                Frame::Compared(_) if dry => return Ok(Changes { errors: errors.into_lines(), ..changes }),
                 // With nothing to fetch it may change the workspace at once.
                 Frame::Compared(totals) => *began |= totals.bytes == 0,
                 Frame::Want { entry, part } if !dry => {
@@ -180,36 +225,37 @@ impl Target<'_> {
                 Frame::Progress { done, total, .. } => {
                     *began |= done >= total;
                     let what = if *began { "changing the workspace" } else { "fetching files" };
-                    (self.run.progress)(what, Some(done), Some(total));
+                    // Of nothing there is no share.
+                    let some = total > 0;
+                    (self.run.progress)(what, some.then_some(done), some.then_some(total));
                 }
-                Frame::Problem { path, reason } => {
-                    let text = format!("{}: {reason}", String::from_utf8_lossy(&path));
-                    self.run.step(Untrusted::new(text).clean_line().as_str());
-                }
-                Frame::Restored(_) if !dry => return Ok(changes),
+                Frame::Problem { path, reason } => errors.push(&path, &reason),
+                Frame::Restored(_) if !dry => return Ok(Changes { errors: errors.into_lines(), ..changes }),
                 _ => return Err(unexpected("a restore").into()),
             }
         }
     }
 
     /// Sends the tree. It is as long as it is: the mover speaks meanwhile.
-    fn feed(&self, mover: &Mover, dry: bool) -> Feeding {
+    fn feed(&self, mover: &Mover, dry: bool, expected: Option<Digest>) -> Feeding {
         let (frames, records) = (mover.frames.clone(), self.records.clone());
         let (target, root) = (self.version.0, self.root);
-        let task = tokio::spawn(async move { feed(&frames, target, dry, root, &records).await });
+        let task = tokio::spawn(async move { feed(&frames, (target, dry, expected), root, &records).await });
         Feeding(task.abort_handle())
     }
 }
 
 async fn feed(
     frames: &mpsc::Sender<Frame>,
-    target: u64,
-    dry: bool,
+    (target, dry, expected): (u64, bool, Option<Digest>),
     root: Option<Facts>,
     records: &[Record],
 ) -> Option<()> {
     // A restore that the user has asked for by its name makes any workspace whole, also one that is half another.
     frames.send(Frame::Restore { target, before: None, dry, replace: true }).await.ok()?;
+    if let Some(expected) = expected {
+        frames.send(Frame::Only(expected)).await.ok()?;
+    }
     if let Some(root) = root {
         frames.send(Frame::Root(root)).await.ok()?;
     }
@@ -217,6 +263,11 @@ async fn feed(
         frames.send(Frame::Entry(record.entry.clone())).await.ok()?;
     }
     frames.send(Frame::EndTree { entries: records.len() as u64 }).await.ok()
+}
+
+fn moved_on() -> ApiError {
+    ApiError::conflict("the workspace has changed since you looked; nothing was restored")
+        .hint("look again at what would change, and stop what writes there; --yes restores whatever it finds")
 }
 
 fn note(changes: &mut Changes, change: Change, folder: bool, size: u64, path: &[u8]) {

@@ -1,6 +1,8 @@
 //! A save, in the order that makes it safe: claim, objects, manifest. Killed anywhere before the last, it leaves
 //! nothing that a list would show.
 
+use std::time::Duration;
+
 use super::{
     conduit::{Mover, unexpected},
     ground::Ground,
@@ -76,6 +78,8 @@ pub async fn save(
         sandbox: claim.sandbox.clone(),
         complete,
         root,
+        sent: stats.bytes_transferred,
+        took_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
         note: note.to_owned(),
         ..Head::of(claim.version, account.clone(), claim.saver, &records)
     };
@@ -114,7 +118,13 @@ async fn of_run(bucket: &Bucket, keys: &Keys, found: &Survey, run: &Run) -> Resu
     let ours = heads(bucket, keys, found).await?.into_iter().find(|head| head.saver == run.request_id.0);
     Ok(ours.map(|head| Saved {
         version: version_of(&head),
-        stats: SyncStats { files_processed: head.files, ..SyncStats::default() },
+        stats: SyncStats {
+            files_processed: head.files,
+            bytes_transferred: head.sent,
+            duration: Duration::from_millis(head.took_ms),
+            // Which paths they were is not kept beside the version, only how many.
+            errors: Vec::new(),
+        },
     }))
 }
 

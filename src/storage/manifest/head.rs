@@ -79,6 +79,12 @@ pub struct Head {
     /// What is kept of the workspace's root itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<Facts>,
+    /// Bytes that the save sent.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sent: u64,
+    /// Milliseconds from its start to its manifest.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub took_ms: u64,
     /// What the user wrote beside it.
     #[serde(default)]
     pub note: String,
@@ -110,6 +116,8 @@ impl Head {
             complete: true,
             left_out,
             root: None,
+            sent: 0,
+            took_ms: 0,
             note: String::new(),
         }
     }

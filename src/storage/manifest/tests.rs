@@ -127,6 +127,8 @@ fn the_longest_head_fits_what_a_list_reads() {
         features: vec![LEFT_OUT.to_owned()],
         left_out: MAX_ENTRIES,
         root: Some(Facts { mode: 0o7777, uid: u32::MAX, gid: u32::MAX, mtime_ns: i64::MIN }),
+        sent: u64::MAX,
+        took_ms: u64::MAX,
         note,
         ..head(&[])
     };

@@ -155,7 +155,12 @@ async fn preview(client: &Client, scope: Scope, sandbox: &SandboxId, version: Ve
         request_id: RequestId::new(),
         account: scope.account,
         profile: scope.profile,
-        command: Command::VersionRestore { sandbox: sandbox.to_string(), version: version.to_string(), dry_run: true },
+        command: Command::VersionRestore {
+            sandbox: sandbox.to_string(),
+            version: version.to_string(),
+            dry_run: true,
+            expected: None,
+        },
     };
     // Nobody interrupts it: it changes nothing, and its answer is dropped when it comes too late.
     let (_interrupts, mut none) = mpsc::channel(1);

@@ -20,7 +20,7 @@ use super::{
     pipes::Input,
     stop::Stop,
     threads::blocking,
-    words::{Facts, Frame, Phase, Totals, Unfinished},
+    words::{Digest, Facts, Frame, Phase, Totals, Unfinished},
 };
 use crate::fault;
 
@@ -45,13 +45,13 @@ pub async fn restore(mover: &Mover, input: &mut Input, wish: Wish) -> Result<(),
     let root = mover.root.clone();
     let work = Arc::new(blocking(move || Work::open(root)).await.map_err(own_folder)?);
     let unfinished = find_unfinished(mover, wish).await?;
-    let (tree, plan) = match prepare(mover, input, &work, wish, unfinished).await {
-        Ok((tree, plan)) if !wish.dry => (tree, plan),
+    let (tree, plan, only) = match prepare(mover, input, &work, wish, unfinished).await {
+        Ok(prepared) if !wish.dry => prepared,
         // Nothing is left behind but what was there before.
         ended => {
             blocking(move || work.remove()).await.map_err(own_folder)?;
             return match ended {
-                Ok((_, plan)) => mover.out.send(Frame::Compared(plan.totals)).await,
+                Ok((_, plan, _)) => mover.out.send(Frame::Compared(plan.totals)).await,
                 Err(stop) => Err(stop),
             };
         }
@@ -65,6 +65,15 @@ pub async fn restore(mover: &Mover, input: &mut Input, wish: Wish) -> Result<(),
     };
     write_journal(&work, entry).await?;
     let bytes = stage::stage(mover, input, &work, &tree, &plan).await?;
+    if let Some(only) = only.filter(|_| bytes > 0) {
+        // Fetching takes time, and what was written meanwhile nobody has seen.
+        let state = compare::state(mover, &tree, wish.target).await?;
+        if state != only {
+            mover.out.send(Frame::State(state)).await?;
+            blocking(move || drop_staged(&work, entry.phase)).await.map_err(own_folder)?;
+            return Err(moved_on());
+        }
+    }
 
     let root = mover.root.clone();
     blocking(move || root.sync()).await.map_err(|e| Stop::at("the volume can't be synced; nothing was changed", e))?;
@@ -84,17 +93,34 @@ async fn prepare(
     work: &Arc<Work>,
     wish: Wish,
     unfinished: Option<Unfinished>,
-) -> Result<(Tree, Plan), Stop> {
-    let (tree, root) = receive(input, work).await?;
-    let plan = Plan { root, ..compare::compare(mover, &tree).await? };
+) -> Result<(Tree, Plan, Option<Digest>), Stop> {
+    let Received { tree, root, only } = receive(input, work).await?;
+    let plan = Plan { root, ..compare::compare(mover, &tree, wish.target).await? };
+    mover.out.send(Frame::State(plan.digest)).await?;
     if !wish.dry {
+        if only.is_some_and(|only| only != plan.digest) {
+            return Err(moved_on());
+        }
         if unfinished.is_none_or(|u| u.target != wish.target) {
             let work = work.clone();
             blocking(move || work.clear_stage()).await.map_err(own_folder)?;
         }
         check_space(mover, work, &plan).await?;
     }
-    Ok((tree, plan))
+    Ok((tree, plan, only))
+}
+
+fn moved_on() -> Stop {
+    Stop("the workspace has changed since it was compared; nothing was restored".to_owned())
+}
+
+/// What was fetched goes, unless the workspace is mixed: then the journal must stay.
+fn drop_staged(work: &Work, phase: Phase) -> io::Result<()> {
+    if phase == Phase::Stage {
+        journal::remove(work.folder())?;
+        work.clear_stage()?;
+    }
+    work.remove()
 }
 
 async fn find_unfinished(mover: &Mover, wish: Wish) -> Result<Option<Unfinished>, Stop> {
@@ -115,19 +141,27 @@ fn own_folder(error: io::Error) -> Stop {
     Stop::at("the folder .sandbank in the workspace can't be used", error)
 }
 
+/// What the service has sent.
+struct Received {
+    tree: Tree,
+    root: Option<Facts>,
+    only: Option<Digest>,
+}
+
 /// Takes the tree, and checks it whole before anything is done with it.
-async fn receive(input: &mut Input, work: &Work) -> Result<(Tree, Option<Facts>), Stop> {
+async fn receive(input: &mut Input, work: &Work) -> Result<Received, Stop> {
     let mut tree = TreeWriter::new(work.scratch().map_err(own_folder)?);
-    let (mut check, mut root) = (TreeCheck::default(), None);
+    let (mut check, mut root, mut only) = (TreeCheck::default(), None, None);
     loop {
         match input.answer().await? {
+            Some(Frame::Only(digest)) if check.entries() == 0 => only = Some(digest),
             Some(Frame::Root(facts)) if check.entries() == 0 => root = Some(facts),
             Some(Frame::Entry(entry)) => {
                 check.push(&entry).map_err(|e| Stop::at("the version can't be restored; nothing was changed", e))?;
                 tree.push(entry).map_err(own_folder)?;
             }
             Some(Frame::EndTree { entries }) if entries == check.entries() => {
-                return Ok((tree.finish().map_err(own_folder)?, root));
+                return Ok(Received { tree: tree.finish().map_err(own_folder)?, root, only });
             }
             Some(Frame::EndTree { entries }) => {
                 let came = check.entries();

@@ -3,7 +3,6 @@
 //!
 //! [`slot`] says how far each path is, [`jobs`] what the mover has to send, [`requests`] what the store is asked for.
 
-mod errors;
 mod jobs;
 mod requests;
 mod slot;
@@ -14,13 +13,13 @@ use std::{
 };
 
 use self::{
-    errors::Errors,
     jobs::{Job, Jobs},
     requests::{Answer, Copy, Done, Requests},
     slot::{Slot, State},
 };
 use super::{
     conduit::{Mover, unexpected},
+    errors::Errors,
     gaps::{what_is, with_unread},
     trouble::{Trouble, interrupted},
 };

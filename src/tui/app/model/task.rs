@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::super::effect::EffectId;
 use crate::{
     api::ApiError,
-    core::{Clean, RequestId},
+    core::{Clean, RequestId, VersionId},
 };
 
 /// Lines of a build's log that are kept: some screens of it; the server has all.
@@ -47,6 +47,8 @@ pub struct Task {
     pub end: Option<Result<(), ApiError>>,
     /// What was typed for it, given back when it fails.
     pub typed: Option<String>,
+    /// What it restores: shown again when it no longer holds what was seen of it.
+    pub restores: Option<VersionId>,
 }
 
 impl Task {

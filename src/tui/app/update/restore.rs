@@ -2,8 +2,8 @@
 
 use super::Step;
 use crate::{
-    api::{ApiError, Command, command::Changes},
-    core::{SandboxId, VersionId, item::Level},
+    api::{ApiError, Command, ErrorCode, command::Changes},
+    core::{RequestId, SandboxId, VersionId, item::Level},
     tui::app::{
         Effect, EffectId,
         model::{
@@ -33,7 +33,12 @@ impl Step<'_> {
 
     /// Shows what a restore would change, and offers it.
     pub(super) fn restore(&mut self, version: VersionId) {
-        let Some(sandbox) = self.target() else { return };
+        if let Some(sandbox) = self.target() {
+            self.preview(sandbox, version);
+        }
+    }
+
+    fn preview(&mut self, sandbox: SandboxId, version: VersionId) {
         let id = self.model.ask(Asked::Preview(sandbox.clone(), version));
         self.open(Dialog::Restore(RestorePreview {
             sandbox: sandbox.clone(),
@@ -69,7 +74,10 @@ impl Step<'_> {
     /// "Restore" was chosen: it counts only when what it would change was seen.
     pub(super) fn accept_restore(&mut self) {
         let Some(Dialog::Restore(open)) = self.model.dialogs.last() else { return };
-        let ready = matches!(&open.changes, Remote::Ready { data, .. } if !data.is_empty());
+        let (ready, expected) = match &open.changes {
+            Remote::Ready { data, .. } => (!data.is_empty(), data.digest.clone()),
+            _ => (false, None),
+        };
         let loading = matches!(open.changes, Remote::Loading { .. });
         let (confirmed, sandbox, version) = (open.confirmed, open.sandbox.clone(), open.version);
         if loading && confirmed {
@@ -77,10 +85,26 @@ impl Step<'_> {
         }
         self.close_top();
         if confirmed && ready {
-            let (sandbox, version) = (sandbox.as_str().to_owned(), version.to_string());
-            let request = self.submit(Command::VersionRestore { sandbox, version, dry_run: false }, None);
+            let sandbox = sandbox.as_str().to_owned();
+            let restore = Command::VersionRestore { sandbox, version: version.to_string(), dry_run: false, expected };
+            let request = self.submit(restore, None);
+            if let Some(task) = self.model.tasks.all.get_mut(&request) {
+                task.restores = Some(version);
+            }
             self.open_progress(request);
         }
+    }
+
+    /// A restore that no longer does what was seen of it is shown anew, in the place of its progress. Whether it is one.
+    pub(super) fn show_again(&mut self, request: RequestId, error: &ApiError) -> bool {
+        let Some(task) = self.model.tasks.all.get(&request) else { return false };
+        let sandbox = task.sandbox.as_deref().and_then(|named| self.resolve(named));
+        let (Some(version), Some(sandbox)) = (task.restores, sandbox) else { return false };
+        if error.code == ErrorCode::Conflict {
+            self.close_progress(request);
+            self.preview(sandbox, version);
+        }
+        error.code == ErrorCode::Conflict
     }
 
     pub(super) fn ask_terminate(&mut self) {

@@ -68,7 +68,7 @@ impl Step<'_> {
     }
 
     /// The sandbox that somebody named: by its id, its name (of the newest that has it), or a prefix that fits one.
-    fn resolve(&self, named: &str) -> Option<SandboxId> {
+    pub(super) fn resolve(&self, named: &str) -> Option<SandboxId> {
         let all = self.model.sandboxes.all();
         let by = |fits: &dyn Fn(&SandboxInfo) -> bool| all.iter().find(|s| fits(s)).map(|s| s.sandbox_id.clone());
         by(&|s| s.sandbox_id.as_str() == named)
@@ -175,13 +175,11 @@ impl Step<'_> {
             && ours
             && error.code != ErrorCode::Interrupted
         {
-            let named = sandbox.as_deref().and_then(|named| self.resolve(named));
-            let chat = named.filter(|_| matches!(kind.as_str(), "chat" | "shell"));
-            let open = chat.filter(|id| self.model.sandbox().is_some_and(|shown| shown.sandbox_id == *id));
-            let open = open.and_then(|id| self.model.chats.get_mut(&id));
-            // An empty chat has room for all of it, which stays there.
-            let told = open.is_some_and(|chat| chat.tell(&error));
-            if told || self.model.dialogs.last().and_then(progress_of) == Some(request) {
+            let waited = self.model.dialogs.last().and_then(progress_of) == Some(request);
+            if waited && self.show_again(request, &error) {
+                self.say(Level::Warning, &error.message, "What would change now is shown anew");
+            } else if waited || self.told_in_chat(&kind, sandbox.as_deref(), &error) {
+                // Its dialog says it, or the chat.
                 self.remember(Level::Error, &error.message, &error.hint);
             } else {
                 self.say_error(&error);
@@ -199,6 +197,13 @@ impl Step<'_> {
         self.forget_tasks();
         // A turn of another client may be under way there.
         self.assign();
+    }
+
+    /// Whether the chat that is open tells by itself why nothing came of what was said there.
+    fn told_in_chat(&mut self, kind: &str, sandbox: Option<&str>, error: &ApiError) -> bool {
+        let named = sandbox.filter(|_| matches!(kind, "chat" | "shell")).and_then(|named| self.resolve(named));
+        let open = named.filter(|id| self.model.sandbox().is_some_and(|shown| shown.sandbox_id == *id));
+        open.and_then(|id| self.model.chats.get_mut(&id)).is_some_and(|chat| chat.tell(error))
     }
 
     /// A turn has ended: what the title says of the conversation is told anew. Its items came by themselves, so that
@@ -263,7 +268,16 @@ impl Step<'_> {
                 ];
                 let counts = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
                 self.close_progress(request);
-                self.say(Level::Info, &format!("Restored: {}", counts.collect::<Vec<_>>().join(", ")), "");
+                let shared = match changes.shared_with.as_slice() {
+                    [] => String::new(),
+                    names => format!("Also in {}: the workspace is the same", names.join(", ")),
+                };
+                self.say(Level::Info, &format!("Restored: {}", counts.collect::<Vec<_>>().join(", ")), &shared);
+                if let Some(first) = changes.errors.first() {
+                    let n = changes.errors.len() as u64;
+                    let what = figures::count(n, "thing", "things");
+                    self.say(Level::Warning, &format!("{what} could not be restored as it was"), first);
+                }
             }
             "sandbox_terminate" => {
                 let Ok(ended) = serde_json::from_value::<Terminated>(result) else { return };
@@ -325,5 +339,6 @@ fn new_task(kind: &str, sandbox: Option<String>, since: Timestamp) -> Task {
         asked: None,
         end: None,
         typed: None,
+        restores: None,
     }
 }

@@ -3,11 +3,14 @@
 use std::time::Instant;
 
 use super::*;
-use crate::tui::app::{
-    action::{Action, Context},
-    event::Mouse,
-    layout,
-    model::{Dialog, Focus, Remote},
+use crate::{
+    api::Command,
+    tui::app::{
+        action::{Action, Context},
+        event::Mouse,
+        layout,
+        model::{Dialog, Focus, Remote},
+    },
 };
 
 #[test]
@@ -150,6 +153,37 @@ fn a_version_is_restored_only_when_what_it_changes_was_seen_and_accepted() {
     assert!(matches!(open.changes, Remote::Ready { .. }) && !open.confirmed);
     let effects = screen.press("tab enter");
     assert!(submitted(&effects).is_some(), "{effects:?}");
+}
+
+#[test]
+fn a_restore_of_something_else_than_was_seen_is_shown_anew() {
+    let mut screen = Screen::running();
+    let effects = screen.press("ctrl-x 2 enter");
+    let [Effect::Preview { id, version, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let gone = crate::api::command::PathSize { path: "a".into(), size: 1 };
+    let changes =
+        crate::api::command::Changes { deleted: vec![gone], digest: Some("seen".into()), ..Default::default() };
+    screen.done(*id, Outcome::Preview(Ok(changes)));
+    let effects = screen.press("tab enter");
+    let submit = effects.iter().find_map(|effect| match effect {
+        Effect::Submit { id, request } => Some((*id, request.clone())),
+        _ => None,
+    });
+    let (submitted, request) = submit.unwrap();
+    let Command::VersionRestore { expected, .. } = &request.command else { panic!() };
+    assert_eq!(expected.as_deref(), Some("seen"));
+    let answer = CommandAnswer {
+        request_id: request.request_id,
+        kind: request.command.kind().to_owned(),
+        state: CommandState::Failed,
+        result: serde_json::Value::Null,
+        error: Some(ApiError::conflict("the workspace has changed")),
+    };
+    let effects = screen.done(submitted, Outcome::Command(Ok(answer)));
+    let again = effects.iter().any(|e| matches!(e, Effect::Preview { version: again, .. } if again == version));
+    assert!(again, "{effects:?}");
+    let [Dialog::Restore(open)] = screen.model.dialogs.as_slice() else { panic!("{:?}", screen.model.dialogs) };
+    assert!(matches!(open.changes, Remote::Loading { .. }) && !open.confirmed, "the safe choice again");
 }
 
 #[test]

@@ -11,10 +11,14 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// Tells one more.
+    /// Tells one more; what was said already isn't said again.
     pub fn push(&mut self, path: &[u8], what: &str) {
+        let line = format!("{}: {what}", String::from_utf8_lossy(path));
+        if self.told.contains(&line) {
+            return;
+        }
         if self.told.len() < MAX {
-            self.told.push(format!("{}: {what}", String::from_utf8_lossy(path)));
+            self.told.push(line);
         } else {
             self.more += 1;
         }
@@ -37,6 +41,7 @@ mod tests {
     fn many_errors_are_counted() {
         let mut errors = Errors::default();
         (0..MAX + 7).for_each(|n| errors.push(format!("f{n}").as_bytes(), "no"));
+        errors.push(b"f1", "no");
         let lines = errors.into_lines();
         assert_eq!((lines.len(), lines[0].as_str(), lines[MAX].as_str()), (MAX + 1, "f0: no", "and 7 more"));
     }
