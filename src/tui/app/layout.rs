@@ -20,6 +20,9 @@ pub const WIDE: u16 = 100;
 /// From this width on tabs have names.
 pub const NAMED_TABS: u16 = 60;
 
+/// From this width on a list's rows have all their columns: a sandbox's image too, a version's age.
+pub const WIDE_LIST: u16 = 60;
+
 /// Columns before a transcript's text: the selection's mark and a blank.
 pub const GUTTER: u16 = 2;
 
@@ -72,8 +75,8 @@ pub fn areas(model: &Model) -> Areas {
     let header = Rect::new(0, 0, columns, 1);
     let footer = Rect::new(0, rows - 1, columns, 1);
     if columns >= WIDE {
-        // A quarter for the lists: names need 28, and what is above 34 is better spent on the chat.
-        let left = (columns / 4).clamp(28, 34);
+        // A quarter for the lists: names need 28, and what is above 48 is better spent on the chat.
+        let left = (columns / 4).clamp(28, 48);
         let body = Rect::new(0, 2, columns, rows - 4);
         let (sandboxes, versions) = lists(model, Rect { width: left, ..body });
         let chat = Rect { x: left + 1, width: columns - left - 1, ..body };
