@@ -82,7 +82,8 @@ fn draw_rows(paint: &mut Paint<'_>, frame: Rect, dialog: &Dialog, shown: &Reader
     };
     let text = if paint.model.place.ascii { text.replace('–', "-") } else { text };
     let style = paint.part(Part::Dim);
-    paint.text((area.x + used, area.y), area.width.saturating_sub(used), &text, style);
+    let rest = Rect { x: area.x + used, width: area.width.saturating_sub(used), ..area };
+    paint.row(rest, &[], &[Piece::ours(text, style)]);
 }
 
 /// A filter's line in the frame below what it filters; gives its columns.
@@ -107,7 +108,7 @@ fn restore_title(paint: &Paint<'_>, preview: &RestorePreview) -> String {
     let when = model.version_by_id(preview.version).map_or_else(
         || preview.version.to_string(),
         |version| {
-            let when = words::when(version.created_at, model.now, &model.place.zone);
+            let when = words::exactly(version.created_at, model.now, &model.place.zone);
             format!("{when} {}", sanitize_line(&version.note))
         },
     );

@@ -72,7 +72,7 @@ fn row(paint: &mut Paint<'_>, row: Rect, version: &Version, fits: &[usize], (whe
     let (remark, part) = remark(version);
     let (size, files) = ((size, SIZE, Part::Dim), (files, FILES, Part::Dim));
     let remark = (remark.to_owned(), REMARK, part);
-    // The same columns in every row; only a remark, which few have, makes room for itself.
+    // The same columns in every row; only a remark, which few have, makes room for itself or takes the size's.
     let texts = if wide {
         let age = words::age(version.created_at, model.now);
         vec![(age, 5, Part::Dim), size, files, remark]
@@ -80,10 +80,11 @@ fn row(paint: &mut Paint<'_>, row: Rect, version: &Version, fits: &[usize], (whe
         if remark.0.is_empty() { vec![size, files] } else { vec![size, files, remark] }
     } else {
         // Where only one of them has room, files stand in the place of a note that isn't there.
-        let mut texts = if rest.width >= NOTE + SIZE + 1 { vec![size] } else { Vec::new() };
-        if !remark.0.is_empty() {
-            texts.push(remark);
-        }
+        let texts = match (remark.0.is_empty(), rest.width >= NOTE + SIZE + 1) {
+            (false, _) => vec![remark],
+            (true, true) => vec![size],
+            (true, false) => Vec::new(),
+        };
         let rest = from_right(paint, rest, &texts);
         match note.as_str() {
             "" => column(paint, rest, &files.0, Some(Part::Dim), (&[], 0)),
