@@ -119,11 +119,11 @@ fn long_names_are_told_apart_beside_a_chat() {
 fn versions_of_one_minute_are_told_apart() {
     let mut model = build::model(120, 30);
     let mut twin = build::version(45, "", 1, 26);
-    twin.version.0 -= 7;
-    twin.created_at = twin.created_at.checked_sub(jiff::SignedDuration::from_secs(7)).unwrap();
+    twin.version.0 += 7;
+    twin.created_at = twin.created_at.checked_add(jiff::SignedDuration::from_secs(7)).unwrap();
     let yesterday = [build::version(60 * 30, "before lunch", 118, 3_400_000), build::version(60 * 31, "", 118, 900)];
-    let mut versions = vec![build::version(2, "after turn", 128, 4_200_000), build::version(45, "kept", 10_000, 999)];
-    versions.push(twin);
+    let mut versions = vec![build::version(2, "after turn", 128, 4_200_000), twin];
+    versions.push(build::version(45, "kept", 10_000, 999));
     versions.extend(yesterday);
     model.versions = build::list(versions);
     assert_snapshot!(screen(&model));

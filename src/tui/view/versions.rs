@@ -28,7 +28,7 @@ const WHEN: u16 = 7;
 const SECONDS: u16 = 8;
 
 /// Columns of a note that are left when something else is said too: two words.
-const NOTE: u16 = 10;
+const NOTE: u16 = 9;
 
 /// Columns of bytes: `4.2 MB`, `999 kB`.
 const SIZE: u16 = 7;
