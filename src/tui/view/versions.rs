@@ -80,7 +80,7 @@ fn row(paint: &mut Paint<'_>, row: Rect, version: &Version, fits: &[usize], (whe
         if remark.0.is_empty() { vec![size, files] } else { vec![size, files, remark] }
     } else {
         // Where only one of them has room, files stand in the place of a note that isn't there.
-        let texts = match (remark.0.is_empty(), rest.width >= NOTE + SIZE + 1) {
+        let texts = match (remark.0.is_empty(), rest.width > NOTE + SIZE) {
             (false, _) => vec![remark],
             (true, true) => vec![size],
             (true, false) => Vec::new(),
