@@ -246,6 +246,18 @@ fn index(bindings: &[Binding]) -> Result<BTreeMap<(Context, Vec<Key>), Action>, 
         }
         before = Some((at, binding));
     }
+    for ((_, keys), binding) in by_keys.iter().filter(|((context, _), _)| *context != Context::Global) {
+        // A place may have a whole key of all places for itself, but half of one leaves the other half without use.
+        let global = |keys: &[Key]| (Context::Global, keys.to_vec());
+        let longer = by_keys.range(global(keys)..).find(|((_, found), _)| found != keys);
+        let longer = longer.filter(|((c, found), _)| *c == Context::Global && found.starts_with(keys));
+        let shorter = (1..keys.len()).find_map(|n| by_keys.get_key_value(&global(&keys[..n])));
+        if let Some(((_, found), other)) = longer.or(shorter) {
+            let (short, long) = if found.len() > keys.len() { (keys, found) } else { (found, keys) };
+            let problem = format!("`{}` is an action and begins `{}`", written(short), written(long));
+            return Err(conflict(other, binding, &problem));
+        }
+    }
     Ok(by_keys.into_iter().map(|(at, binding)| (at, binding.action)).collect())
 }
 
@@ -253,8 +265,9 @@ fn conflict(a: &Binding, b: &Binding, problem: &str) -> String {
     // The line that the user can change, and the other one's name.
     let (mine, other) = if b.line.is_some() { (b, a) } else { (a, b) };
     let whose = if other.line.is_some() { "" } else { " (by default)" };
+    let table = if mine.context == other.context { String::new() } else { format!("[{}] ", other.context.name()) };
     format!(
-        "{}: [{}] {} and {}{whose}: {problem}; give one of them another key, or none: {} = []",
+        "{}: [{}] {} and {table}{}{whose}: {problem}; give one of them another key, or none: {table}{} = []",
         mine.line.unwrap_or(1),
         mine.context.name(),
         mine.action.name(),
@@ -312,6 +325,13 @@ mod tests {
     }
 
     #[test]
+    fn a_place_may_have_a_key_of_all_places_for_itself() {
+        let keymap = user("[sandboxes]\nsort = \"ctrl-l\"").unwrap();
+        assert_eq!(keymap.meaning(Context::Sandboxes, &keys("ctrl-l")), Meaning::Action(Action::Sort));
+        assert_eq!(keymap.meaning(Context::Versions, &keys("ctrl-l")), Meaning::Action(Action::Redraw));
+    }
+
+    #[test]
     fn what_follows_a_beginning_is_known() {
         let following = Keymap::load(None).unwrap().following(Context::Prompt, &keys("ctrl-x"));
         assert!(following.contains(&(Key::plain(crate::tui::key::Code::Char('s')), Action::Save)), "{following:?}");
@@ -323,6 +343,22 @@ mod tests {
         "keymap.toml:3: [sandboxes] save and terminate_sandbox (by default): `t` is bound"
     )]
     #[case("[global]\nhelp = \"ctrl-x\"", "keymap.toml:2: [global] help and ")]
+    #[case(
+        "[global]\nsave = \"ctrl-y s\"\n[sandboxes]\nterminate_sandbox = [\"ctrl-y\"]",
+        "keymap.toml:4: [sandboxes] terminate_sandbox and [global] save: `ctrl-y` is an action and begins `ctrl-y s`"
+    )]
+    #[case(
+        "[sandboxes]\nterminate_sandbox = [\"ctrl-x\"]",
+        "keymap.toml:2: [sandboxes] terminate_sandbox and [global] "
+    )]
+    #[case(
+        "[sandboxes]\nsave = [\"ctrl-l s\"]",
+        "keymap.toml:2: [sandboxes] save and [global] redraw (by default): `ctrl-l` is"
+    )]
+    #[case(
+        "[global]\nquit = [\"g q\"]",
+        "keymap.toml:2: [global] quit and [sandboxes] top (by default): `g` is an action"
+    )]
     #[case("[nowhere]\nsave = \"t\"", "keymap.toml:1: there is no place `nowhere`; there are global, ")]
     #[case("[global]\n# why\nexplode = \"t\"", "keymap.toml:3: there is no action `explode`")]
     #[case("[global]\nsave = \"hyper-s\"", "keymap.toml:2: [global] save: `hyper-s` is no key")]

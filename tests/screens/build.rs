@@ -57,6 +57,7 @@ pub fn list<T: Row>(rows: Vec<T>) -> Listing<T> {
     let mut listing = Listing::default();
     listing.cursor = rows.first().map(Row::id);
     listing.shown = (0..rows.len()).map(|place| (place, Vec::new())).collect();
+    listing.kept = rows.len();
     listing.remote = Remote::Ready { data: rows, refreshing: None };
     listing
 }
@@ -216,6 +217,7 @@ pub fn task(kind: &str, step: &str) -> Task {
         step: sanitize(step),
         progress: None,
         log: std::collections::VecDeque::new(),
+        bytes: 0,
         asked: None,
         end: None,
         typed: None,

@@ -79,7 +79,8 @@ fn a_restore_shows_what_it_would_change() {
     few.changed[0].path =
         "src/日本語\u{202e}/very/long/path/that/does/not/fit/into/the/row/of/this/dialog.rs".to_owned();
     assert_snapshot!(screen(&with(preview(ready(few)))));
-    let many = changes(paths("new", 10_000), paths("heron", 30), paths("old", 1));
+    let mut many = changes(paths("new", 10_000), paths("heron", 30), paths("old", 1));
+    many.shared_with = vec!["hobby".to_owned()];
     assert_snapshot!(screen(&with(preview(ready(many)))));
     assert_snapshot!(screen(&with(preview(ready(Changes::default())))));
     assert_snapshot!(screen(&with(preview(Remote::Loading { id: EffectId(1) }))));
@@ -125,6 +126,47 @@ fn a_build_shows_its_log() {
     model.tasks.all.insert(build::request(1), task);
     assert_snapshot!(screen(&model));
     model.tasks.all.get_mut(&build::request(1)).unwrap().end = Some(Err(build::unreachable()));
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn a_log_is_wrapped_and_filtered() {
+    let mut model =
+        with(Dialog::Progress { request: build::request(1), reader: Reader { follow: true, ..Reader::default() } });
+    let mut task = build::task("sandbox_create", "starting");
+    task.log.extend((0..40).map(|n| build::log(&format!("Get:{n} http://deb.debian.org/debian"))));
+    task.log.extend([
+        build::log("hobby has the same workspace: what one writes the other sees only after a commit of the volume"),
+        build::log(""),
+        build::log(&"日本語".repeat(20)),
+        build::log(&"0123456789".repeat(10)),
+    ]);
+    model.tasks.all.insert(build::request(1), task);
+    assert_snapshot!(screen(&model));
+    model.place.ascii = true;
+    model.size.columns = 40;
+    assert_snapshot!(screen(&model));
+    model.size.columns = 80;
+    model.place.ascii = false;
+    let filtered = |filter: &str| Reader { filter: filter.to_owned(), typing: true, ..Reader::default() };
+    model.dialogs = vec![Dialog::Progress { request: build::request(1), reader: filtered("get:1") }];
+    assert_snapshot!(screen(&model));
+    model.dialogs = vec![Dialog::Progress { request: build::request(1), reader: filtered("nowhere") }];
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn what_a_restore_would_change_is_filtered() {
+    let many = changes(paths("new", 3_000), paths("heron", 30), Vec::new());
+    let Dialog::Restore(mut open) = preview(Remote::Ready { data: many, refreshing: None }) else { panic!() };
+    open.reader = Reader { filter: "HERON".to_owned(), typing: true, ..Reader::default() };
+    assert_snapshot!(screen(&with(Dialog::Restore(open))));
+}
+
+#[test]
+fn many_keys_stay_in_their_column() {
+    let mut model = build::focused(build::afternoon(80, 24), Focus::Prompt);
+    model.dialogs.push(Dialog::Help(Reader::default()));
     assert_snapshot!(screen(&model));
 }
 

@@ -98,3 +98,37 @@ fn a_filter_marks_what_fits() {
     model.sandboxes.shown.clear();
     assert_snapshot!(screen(&model));
 }
+
+#[test]
+fn long_names_are_told_apart_beside_a_chat() {
+    let names: Vec<_> = (1..=9).map(|n| format!("a-very-long-name-for-a-sandbox-number-{n}-of-the-team")).collect();
+    let mut model = build::model(120, 30);
+    let named = |(n, name): (usize, &String)| {
+        let mut one = build::sandbox(&format!("s{n}"), SandboxStatus::Running, 7);
+        one.name = format!("{name}-{n}");
+        one
+    };
+    model.sandboxes = build::list(names.iter().enumerate().map(named).collect());
+    model.sandboxes.shown[2].1 = (24..30).collect();
+    assert_snapshot!(screen(&model));
+    model.size.columns = 200;
+    assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn versions_of_one_minute_are_told_apart() {
+    let mut model = build::model(120, 30);
+    let mut twin = build::version(45, "", 1, 26);
+    twin.version.0 += 7;
+    twin.created_at = twin.created_at.checked_add(jiff::SignedDuration::from_secs(7)).unwrap();
+    let yesterday = [build::version(60 * 30, "before lunch", 118, 3_400_000), build::version(60 * 31, "", 118, 900)];
+    let mut versions = vec![build::version(2, "after turn", 128, 4_200_000), twin];
+    versions.push(build::version(45, "kept", 10_000, 999));
+    versions.extend(yesterday);
+    model.versions = build::list(versions);
+    assert_snapshot!(screen(&model));
+    model.size.columns = 200;
+    assert_snapshot!(screen(&model));
+    model.size.columns = 80;
+    assert_snapshot!(screen(&build::focused(model, Focus::Versions)));
+}

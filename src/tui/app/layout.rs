@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::{
     draft,
     model::{
-        Dialog, Focus, Model, Size,
+        Dialog, Focus, Model, Remote, Size,
         dialog::{CreateForm, Field, Palette, Question},
     },
     reader,
@@ -19,6 +19,9 @@ pub const WIDE: u16 = 100;
 
 /// From this width on tabs have names.
 pub const NAMED_TABS: u16 = 60;
+
+/// From this width on a list's rows have all their columns: a sandbox's image too, a version's age.
+pub const WIDE_LIST: u16 = 60;
 
 /// Columns before a transcript's text: the selection's mark and a blank.
 pub const GUTTER: u16 = 2;
@@ -72,8 +75,8 @@ pub fn areas(model: &Model) -> Areas {
     let header = Rect::new(0, 0, columns, 1);
     let footer = Rect::new(0, rows - 1, columns, 1);
     if columns >= WIDE {
-        // A quarter for the lists: names need 28, and what is above 34 is better spent on the chat.
-        let left = (columns / 4).clamp(28, 34);
+        // A quarter for the lists: names need 28, and what is above 48 is better spent on the chat.
+        let left = (columns / 4).clamp(28, 48);
         let body = Rect::new(0, 2, columns, rows - 4);
         let (sandboxes, versions) = lists(model, Rect { width: left, ..body });
         let chat = Rect { x: left + 1, width: columns - left - 1, ..body };
@@ -161,8 +164,11 @@ pub fn dialog(model: &Model, dialog: &Dialog) -> Rect {
 /// Rows above and below a reader's own inside its dialog.
 fn around(dialog: &Dialog) -> (u16, u16) {
     match dialog {
-        // The summary and a blank; a blank and the choices.
-        Dialog::Restore(_) => (2, 2),
+        // The summary, who else it changes, and a blank; a blank and the choices.
+        Dialog::Restore(preview) => {
+            let shared = matches!(&preview.changes, Remote::Ready { data, .. } if !data.shared_with.is_empty());
+            (2 + u16::from(shared), 2)
+        }
         // The line of the filter and a blank.
         Dialog::Help(_) => (2, 0),
         // What it does now, the bar, a blank.

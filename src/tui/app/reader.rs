@@ -12,44 +12,97 @@ use crate::{
         item::Level,
         text::{sanitize, sanitize_line},
     },
-    tui::text::{Line, Role, Span},
+    tui::text::{Line, Role, Span, elide},
 };
 
-/// Columns of the keys in help: `pagedown, ctrl-f` and a blank more.
+/// Columns of the keys in help: `pagedown, ctrl-f` and a comma; more keys have more rows.
 const KEYS: usize = 17;
 
 /// How many rows a dialog's text has in so many columns; what its reader's `top` is bound by.
 pub fn len(model: &Model, dialog: &Dialog, columns: u16) -> usize {
+    let wanted = Wanted::of(dialog);
     match dialog {
         Dialog::Restore(preview) => match &preview.changes {
-            Remote::Ready { data, .. } => data.deleted.len() + data.changed.len() + data.added.len(),
+            Remote::Ready { data, .. } if wanted.all() => data.deleted.len() + data.changed.len() + data.added.len(),
+            Remote::Ready { data, .. } => changes(data, &wanted).count(),
             _ => 0,
         },
-        Dialog::Progress { request, .. } => {
-            model.tasks.all.get(request).map_or(0, |task| task.log.len() + why(task, columns).len())
-        }
-        Dialog::Help(reader) => help(model, &reader.filter, columns).len(),
-        Dialog::Toasts(_) => messages(model, columns).len(),
+        Dialog::Progress { request, .. } => model.tasks.all.get(request).map_or(0, |task| {
+            log(task, &wanted).map(|line| height(line, columns)).sum::<usize>() + why(task, columns).len()
+        }),
+        Dialog::Help(_) => help(model, &wanted, columns).len(),
+        Dialog::Toasts(_) => messages(model, &wanted, columns).len(),
         Dialog::Create(_) | Dialog::Question(_) | Dialog::Palette(_) => 0,
     }
 }
 
 /// The rows from one on, as many as are seen.
 pub fn rows(model: &Model, dialog: &Dialog, columns: u16, from: usize, height: usize) -> Vec<Line> {
+    let wanted = Wanted::of(dialog);
     match dialog {
         Dialog::Restore(preview) => match &preview.changes {
-            Remote::Ready { data, .. } => changes(data).skip(from).take(height).map(change).collect(),
+            Remote::Ready { data, .. } => {
+                let seen = changes(data, &wanted).skip(from).take(height);
+                seen.map(|one| change(one, columns, model.place.ascii)).collect()
+            }
             _ => Vec::new(),
         },
         Dialog::Progress { request, .. } => {
             let Some(task) = model.tasks.all.get(request) else { return Vec::new() };
-            let log = task.log.iter().map(|line| line_of(vec![Span::new(line, Role::Output)]));
-            log.chain(why(task, columns)).skip(from).take(height).collect()
+            log_rows(task, &wanted, columns, from, height)
         }
-        Dialog::Help(reader) => help(model, &reader.filter, columns).into_iter().skip(from).take(height).collect(),
-        Dialog::Toasts(_) => messages(model, columns).into_iter().skip(from).take(height).collect(),
+        Dialog::Help(_) => help(model, &wanted, columns).into_iter().skip(from).take(height).collect(),
+        Dialog::Toasts(_) => messages(model, &wanted, columns).into_iter().skip(from).take(height).collect(),
         Dialog::Create(_) | Dialog::Question(_) | Dialog::Palette(_) => Vec::new(),
     }
+}
+
+/// What a filter lets through.
+struct Wanted(String);
+
+impl Wanted {
+    fn of(dialog: &Dialog) -> Self {
+        Self(dialog.reader().map(|reader| reader.filter.to_lowercase()).unwrap_or_default())
+    }
+
+    fn all(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn fits(&self, text: &str) -> bool {
+        self.all() || text.to_lowercase().contains(&self.0)
+    }
+}
+
+fn log<'a>(task: &'a Task, wanted: &'a Wanted) -> impl Iterator<Item = &'a Clean> {
+    task.log.iter().filter(|line| wanted.fits(line.as_str()))
+}
+
+/// Rows of one line of a log.
+fn height(line: &Clean, columns: u16) -> usize {
+    // Most lines fit, and no character has more columns than bytes: only the others are laid out to be counted.
+    if line.as_str().len() <= usize::from(columns) { 1 } else { draft::wrap(line.as_str(), columns).len() }
+}
+
+/// The rows of a log and of why it failed. Lines above the first row are counted and not made.
+fn log_rows(task: &Task, wanted: &Wanted, columns: u16, from: usize, rows: usize) -> Vec<Line> {
+    let (mut above, mut lines) = (0, Vec::new());
+    for line in log(task, wanted) {
+        let high = height(line, columns);
+        if lines.is_empty() && above + high <= from {
+            above += high;
+            continue;
+        }
+        if line.as_str().is_empty() {
+            lines.push(Line::default());
+        }
+        folded(Vec::new(), line, Role::Output, columns, &mut lines);
+        if above + lines.len() >= from + rows {
+            break;
+        }
+    }
+    lines.extend(why(task, columns));
+    lines.into_iter().skip(from - above).take(rows).collect()
 }
 
 /// Why a command failed and what to do then, below its log.
@@ -80,39 +133,48 @@ fn folded(before: Vec<Span>, text: &Clean, role: Role, columns: u16, lines: &mut
 }
 
 /// What is lost comes first.
-fn changes(all: &Changes) -> impl Iterator<Item = (char, &PathSize)> {
+fn changes<'a>(all: &'a Changes, wanted: &'a Wanted) -> impl Iterator<Item = (char, &'a PathSize)> {
     let deleted = all.deleted.iter().map(|path| ('-', path));
     let changed = all.changed.iter().map(|path| ('~', path));
-    deleted.chain(changed).chain(all.added.iter().map(|path| ('+', path)))
+    let all = deleted.chain(changed).chain(all.added.iter().map(|path| ('+', path)));
+    all.filter(|(_, path)| wanted.fits(&path.path))
 }
 
-fn change((mark, path): (char, &PathSize)) -> Line {
+fn change((mark, path): (char, &PathSize), columns: u16, ascii: bool) -> Line {
     let role = match mark {
         '-' => Role::Removed,
         '+' => Role::Added,
         _ => Role::Warning,
     };
+    let size = sanitize_line(&figures::size(path.size));
+    // The mark and a blank before it, a blank and the size behind it.
+    let room = columns.saturating_sub(3 + draft::columns(size.as_str()));
+    let name = sanitize_line(&path.path);
+    let sign = if ascii { "~" } else { "…" };
+    let name = match elide(name.as_str(), room.into(), 1, |_| false) {
+        Some(hidden) => {
+            let (head, tail) = (&name.as_str()[..hidden.start], &name.as_str()[hidden.end..]);
+            sanitize_line(&format!("{head}{sign}{tail}"))
+        }
+        None => name,
+    };
     Line {
-        spans: vec![
-            Span::new(&sanitize_line(&format!("{mark} ")), role),
-            Span::new(&sanitize_line(&path.path), Role::Text),
-        ],
-        right: vec![Span::new(&sanitize_line(&figures::size(path.size)), Role::Dim)],
+        spans: vec![Span::new(&sanitize_line(&format!("{mark} ")), role), Span::new(&name, Role::Text)],
+        right: vec![Span::new(&size, Role::Dim)],
     }
 }
 
 /// All keys: of the pane below first, then what holds everywhere, then the others.
-fn help(model: &Model, filter: &str, columns: u16) -> Vec<Line> {
+fn help(model: &Model, wanted: &Wanted, columns: u16) -> Vec<Line> {
     let here = pane(model.focus);
     let order = [here, Context::Global].into_iter();
     let others = Context::ALL.iter().copied().filter(|context| ![here, Context::Global].contains(context));
-    let filter = filter.to_lowercase();
     let mut lines = Vec::new();
     for context in order.chain(others) {
         let bound = bound(model, context);
         let fits = |(action, keys): &(Action, Vec<String>)| {
             let line = format!("{} {} {} {}", title(context), keys.join(" "), action.name(), action.help());
-            line.to_lowercase().contains(&filter)
+            wanted.fits(&line)
         };
         let rows: Vec<_> = bound.filter(fits).collect();
         if rows.is_empty() {
@@ -123,17 +185,32 @@ fn help(model: &Model, filter: &str, columns: u16) -> Vec<Line> {
         }
         lines.push(line_of(vec![Span::ours(title(context), Role::Speaker)]));
         for (action, keys) in rows {
-            let keys = sanitize_line(&format!("{:<KEYS$} ", keys.join(", ")));
-            folded(
-                vec![Span::new(&keys, Role::Strong)],
-                &sanitize_line(action.help()),
-                Role::Text,
-                columns,
-                &mut lines,
-            );
+            bind(&keys, action, columns, &mut lines);
         }
     }
     lines
+}
+
+/// Keys in their column and what they do in its own; the longer of the two says how many rows there are.
+fn bind(keys: &[String], action: Action, columns: u16, lines: &mut Vec<Line>) {
+    let mut column: Vec<String> = Vec::new();
+    for (n, key) in keys.iter().enumerate() {
+        let key = if n + 1 < keys.len() { format!("{key},") } else { key.clone() };
+        match column.last_mut() {
+            Some(row) if row.len() + 1 + key.len() <= KEYS => *row = format!("{row} {key}"),
+            _ => column.push(key),
+        }
+    }
+    let help = action.help();
+    let rows = draft::wrap(help, columns.saturating_sub(u16::try_from(KEYS + 1).unwrap_or(0)));
+    for row in 0..column.len().max(rows.len()) {
+        let keys = column.get(row).map_or("", String::as_str);
+        let text = rows.get(row).map_or("", |row| help[row.clone()].trim_end());
+        lines.push(line_of(vec![
+            Span::new(&sanitize_line(&format!("{keys:<KEYS$} ")), Role::Strong),
+            Span::new(&sanitize_line(text), Role::Text),
+        ]));
+    }
 }
 
 /// A context's own keys, without those that hold everywhere.
@@ -172,20 +249,22 @@ fn title(context: Context) -> &'static str {
 }
 
 /// Messages, the newest first, each with what it advises.
-fn messages(model: &Model, columns: u16) -> Vec<Line> {
-    model.toasts.history.iter().rev().flat_map(|toast| message(model, toast, columns)).collect()
+fn messages(model: &Model, wanted: &Wanted, columns: u16) -> Vec<Line> {
+    let fits = |toast: &&Toast| wanted.fits(toast.text.as_str()) || wanted.fits(toast.hint.as_str());
+    model.toasts.history.iter().rev().filter(fits).flat_map(|toast| message(model, toast, columns)).collect()
 }
 
 fn message(model: &Model, toast: &Toast, columns: u16) -> Vec<Line> {
-    let role = match toast.level {
-        Level::Info => Role::Text,
-        Level::Warning => Role::Warning,
-        Level::Error => Role::Error,
+    // A mark beside the colour: there are screens without colours, and eyes.
+    let (role, mark) = match toast.level {
+        Level::Info => (Role::Text, ' '),
+        Level::Warning => (Role::Warning, '!'),
+        Level::Error => (Role::Error, 'x'),
     };
-    let at = model.place.zone.to_datetime(toast.at).strftime("%H:%M  ").to_string();
+    let at = format!("{} {mark} ", model.place.zone.to_datetime(toast.at).strftime("%H:%M"));
     let mut lines = Vec::new();
     folded(vec![Span::new(&sanitize_line(&at), Role::Dim)], &toast.text, role, columns, &mut lines);
-    folded(vec![Span::ours("       ", Role::Dim)], &toast.hint, Role::Dim, columns, &mut lines);
+    folded(vec![Span::ours("        ", Role::Dim)], &toast.hint, Role::Dim, columns, &mut lines);
     lines
 }
 

@@ -4,6 +4,7 @@
 //! nothing out again.
 
 mod card;
+mod elide;
 mod growing;
 mod highlight;
 mod line;
@@ -15,6 +16,7 @@ mod tool;
 mod wrap;
 
 pub use self::{
+    elide::elide,
     growing::Growing,
     highlight::{Code, Highlighted, Highlights, highlight},
     line::find,

@@ -8,6 +8,9 @@ use crate::tui::{
     theme::Part,
 };
 
+/// Below this width not all that is useful has room.
+const NARROW: u16 = 58;
+
 pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
     let area = Rect { x: area.x + 1, width: area.width - 2, ..area };
     let context = paint.model.context();
@@ -39,10 +42,21 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
         // That `down` goes down needs no telling.
         .filter(|(key, word)| key != word)
         .collect();
-    draw_hints(paint, area, &hints);
+    // Where hints have little room the way to all keys has the last of it.
+    let help = hints.iter().position(|(_, word)| *word == Action::Help.hint()).filter(|_| area.width < NARROW);
+    let Some(help) = help else {
+        draw_hints(paint, area, &hints);
+        return;
+    };
+    let (key, word) = &hints[help];
+    let kept = columns(key) + 1 + columns(word);
+    let before = Rect { width: area.width.saturating_sub(kept + 3), ..area };
+    let used = draw_hints(paint, before, &hints[..help]);
+    draw_hints(paint, Rect { x: area.x + used, width: area.width - used, ..area }, &hints[help..]);
 }
 
-fn draw_hints(paint: &mut Paint<'_>, area: Rect, hints: &[(String, &'static str)]) {
+/// Draws those that fit; gives their columns, with the gap behind them.
+fn draw_hints(paint: &mut Paint<'_>, area: Rect, hints: &[(String, &'static str)]) -> u16 {
     // Three blanks between hints, or two when more of them fit so.
     let wide: usize = hints.iter().map(|(key, word)| key.len() + word.len() + 4).sum();
     let gap = if wide.saturating_sub(3) <= usize::from(area.width) { 3 } else { 2 };
@@ -58,4 +72,5 @@ fn draw_hints(paint: &mut Paint<'_>, area: Rect, hints: &[(String, &'static str)
         ];
         x += paint.pieces((x, area.y), area.right() - x, &pieces) + gap;
     }
+    x - area.x
 }

@@ -44,8 +44,8 @@ impl<T: Row> List<'_, T> {
             self.draw_nothing(paint, Rect { x: rows.x + MARK, width: rows.width - MARK - 1, ..rows });
             return;
         }
-        let first = self.first(usize::from(rows.height));
-        let visible = self.listing.shown.iter().skip(first).take(usize::from(rows.height));
+        let height = usize::from(rows.height);
+        let visible = self.listing.shown.iter().skip(self.first(height)).take(height);
         for ((place, fits), y) in visible.zip(rows.y..) {
             let Some(item) = self.listing.all().get(*place) else { continue };
             let line = Rect { y, height: 1, ..rows };
@@ -59,6 +59,12 @@ impl<T: Row> List<'_, T> {
                 }
             }
         }
+    }
+
+    /// What stands in so many rows.
+    pub fn visible(&self, height: usize) -> impl Iterator<Item = &T> {
+        let places = self.listing.shown.iter().skip(self.first(height)).take(height);
+        places.filter_map(|(place, _)| self.listing.all().get(*place))
     }
 
     /// The first visible row. `top` is kept by the reducer; after a resize the cursor may be outside for a moment.
@@ -83,13 +89,13 @@ impl<T: Row> List<'_, T> {
 
     fn draw_title(&self, paint: &mut Paint<'_>, area: Rect) {
         let area = Rect { x: area.x + 1, width: area.width - 2, ..area };
-        let (shown, all) = (self.listing.shown.len(), self.listing.all().len());
+        let (shown, kept) = (self.listing.shown.len(), self.listing.kept);
         let style = paint.part(if self.focused { Part::Accent } else { Part::Title });
         let dim = paint.part(Part::Dim);
         let refused = matches!(self.listing.remote, Remote::Failed { last: Some(_), .. });
         let count = match &self.listing.remote {
             Remote::NotAsked | Remote::Loading { .. } | Remote::Failed { last: None, .. } => String::new(),
-            _ if self.listing.filter.is_some() => format!("{shown} of {all}"),
+            _ if self.listing.filter.is_some() => format!("{shown} of {kept}"),
             _ if !self.about.is_empty() => format!("{shown} {} {}", paint.marks.dot, self.about),
             _ => shown.to_string(),
         };
@@ -138,8 +144,8 @@ impl<T: Row> List<'_, T> {
     }
 }
 
-/// Text in a column of its own, with the letters marked that fit; `skipped` characters of the searched text come before
-/// it.
+/// Text in a column of its own, beginning and end when it is too long, with the letters marked that fit; `skipped`
+/// characters of the searched text come before it.
 pub(super) fn column(paint: &mut Paint<'_>, at: Rect, text: &str, part: Option<Part>, fits: (&[usize], usize)) -> u16 {
     let style = part.map(|part| paint.part(part)).unwrap_or_default();
     let (fits, skipped) = fits;

@@ -16,7 +16,7 @@ use crate::{
     core::Clean,
     tui::{
         app::{Action, Model, action::Context, draft},
-        text::{Line, Role, Span},
+        text::{Line, Role, Span, elide},
         theme::{Part, Theme},
     },
 };
@@ -69,11 +69,21 @@ impl<'a> Paint<'a> {
     }
 
     /// One text in the columns from `at` on; gives the columns that it took.
-    pub fn text(&mut self, at: (u16, u16), width: u16, text: &str, style: Style) -> u16 {
-        self.marked(at, width, text, style, |_| false)
+    pub fn text(&mut self, (x, y): (u16, u16), width: u16, text: &str, style: Style) -> u16 {
+        let width = width.min(self.buf.area.right().saturating_sub(x));
+        if width == 0 || y >= self.buf.area.bottom() {
+            return 0;
+        }
+        let (kept, cut) = fit(text, width, self.marks.cut);
+        let mut column = x;
+        for part in kept.graphemes(true).chain(cut.then_some(self.marks.cut)) {
+            column = self.buf.set_stringn(column, y, part, usize::from(x + width - column), style).0;
+        }
+        column - x
     }
 
-    /// The same with clusters marked: those whose place, in characters, `fits`.
+    /// Text that is told by its end as much as by its beginning, with the clusters marked whose place, in characters,
+    /// `fits`; the middle goes when it is too long.
     pub fn marked(
         &mut self,
         (x, y): (u16, u16),
@@ -86,16 +96,20 @@ impl<'a> Paint<'a> {
         if width == 0 || y >= self.buf.area.bottom() {
             return 0;
         }
-        let (kept, cut) = fit(text, width, self.marks.cut);
-        let (mut column, mut character) = (x, 0);
+        let sign = self.marks.cut;
+        let hidden = elide(text, usize::from(width), usize::from(columns(sign)), &fits);
+        let hidden = hidden.unwrap_or(text.len()..text.len());
         let found = style.patch(self.part(Part::Match));
-        for cluster in kept.graphemes(true) {
-            let style = if fits(character) { found } else { style };
-            column = self.buf.set_stringn(column, y, cluster, usize::from(x + width - column), style).0;
+        let (mut column, mut character) = (x, 0);
+        for (at, cluster) in text.grapheme_indices(true) {
+            if at == hidden.start {
+                column = self.buf.set_stringn(column, y, sign, usize::from(x + width - column), style).0;
+            }
+            if !hidden.contains(&at) {
+                let style = if fits(character) { found } else { style };
+                column = self.buf.set_stringn(column, y, cluster, usize::from(x + width - column), style).0;
+            }
             character += cluster.chars().count();
-        }
-        if cut {
-            column = self.buf.set_stringn(column, y, self.marks.cut, usize::from(x + width - column), style).0;
         }
         column - x
     }

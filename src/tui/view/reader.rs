@@ -47,7 +47,7 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect, dialog: &Dialog) {
         }
         Dialog::Help(reader) => {
             paint.frame(area, "Keys");
-            draw_filter(paint, inside, reader);
+            draw_help_filter(paint, inside, reader);
             reader
         }
         Dialog::Toasts(reader) => {
@@ -72,13 +72,33 @@ fn draw_rows(paint: &mut Paint<'_>, frame: Rect, dialog: &Dialog, shown: &Reader
     for (line, y) in reader::rows(paint.model, dialog, rows.width, top, height).iter().zip(rows.y..) {
         paint.line(Rect { y, height: 1, ..rows }, line);
     }
-    if len > height {
-        let text = format!(" {}–{} of {len} ", top + 1, (top + height).min(len));
-        let text = if paint.model.place.ascii { text.replace('–', "-") } else { text };
-        let area = Rect { x: frame.x + 2, y: frame.bottom() - 1, width: frame.width - 4, height: 1 };
-        let style = paint.part(Part::Dim);
-        paint.row(area, &[], &[Piece::ours(text, style)]);
+    let area = Rect { x: frame.x + 2, y: frame.bottom() - 1, width: frame.width - 4, height: 1 };
+    let filters = !matches!(dialog, Dialog::Help(_)) && (shown.typing || !shown.filter.is_empty());
+    let used = if filters { draw_filter(paint, area, shown) } else { 0 };
+    let text = match len {
+        0 if filters => " nothing fits ".to_owned(),
+        _ if len > height => format!(" {}–{} of {len} ", top + 1, (top + height).min(len)),
+        _ => return,
+    };
+    let text = if paint.model.place.ascii { text.replace('–', "-") } else { text };
+    let style = paint.part(Part::Dim);
+    let rest = Rect { x: area.x + used, width: area.width.saturating_sub(used), ..area };
+    paint.row(rest, &[], &[Piece::ours(text, style)]);
+}
+
+/// A filter's line in the frame below what it filters; gives its columns.
+fn draw_filter(paint: &mut Paint<'_>, area: Rect, reader: &Reader) -> u16 {
+    let pieces = [
+        Piece::ours(" /", paint.part(Part::Dim)),
+        Piece::of(&sanitize_line(&reader.filter), paint.part(Part::Match)),
+        Piece::ours(" ", paint.part(Part::Dim)),
+    ];
+    // The figures behind it need their room more than a filter that is longer than its line.
+    let used = paint.pieces((area.x, area.y), area.width.saturating_sub(24), &pieces);
+    if reader.typing {
+        paint.caret = Some(Position::new(area.x + used.saturating_sub(1), area.y));
     }
+    used
 }
 
 fn restore_title(paint: &Paint<'_>, preview: &RestorePreview) -> String {
@@ -88,7 +108,7 @@ fn restore_title(paint: &Paint<'_>, preview: &RestorePreview) -> String {
     let when = model.version_by_id(preview.version).map_or_else(
         || preview.version.to_string(),
         |version| {
-            let when = words::when(version.created_at, model.now, &model.place.zone);
+            let when = words::exactly(version.created_at, model.now, &model.place.zone);
             format!("{when} {}", sanitize_line(&version.note))
         },
     );
@@ -125,6 +145,11 @@ fn draw_preview(paint: &mut Paint<'_>, area: Rect, preview: &RestorePreview) {
                 pieces.push(Piece::ours(format!("{n} {word}   "), paint.part(part)));
             }
             paint.row(first, &pieces, &[]);
+            if !data.shared_with.is_empty() {
+                let text = format!("It changes in {} too: the workspace is the same.", data.shared_with.join(", "));
+                let warning = Piece::of(&sanitize_line(&text), paint.part(Part::Warning));
+                paint.row(Rect { y: area.y + 1, ..first }, &[warning], &[]);
+            }
             true
         }
     };
@@ -140,8 +165,8 @@ fn draw_preview(paint: &mut Paint<'_>, area: Rect, preview: &RestorePreview) {
     }
 }
 
-/// The filter's line: it says how to filter until it does.
-fn draw_filter(paint: &mut Paint<'_>, area: Rect, reader: &Reader) {
+/// The line of help's filter: it says how to filter until it does.
+fn draw_help_filter(paint: &mut Paint<'_>, area: Rect, reader: &Reader) {
     let row = Rect { height: 1, ..area };
     let placeholder = paint.part(Part::Placeholder);
     if reader.filter.is_empty() && !reader.typing {

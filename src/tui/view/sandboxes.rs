@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{
     list::{List, column, from_right},
-    paint::Paint,
+    paint::{Paint, columns},
     words,
 };
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
         app::{
             Action,
             action::Context,
+            layout,
             model::{Focus, Model},
         },
         theme::Part,
@@ -22,11 +23,14 @@ use crate::{
 /// Columns of the state: the longest is `starting`.
 const STATE: u16 = 8;
 
+/// The state that most are in.
+const RUNNING: &str = "running";
+
 /// Columns of the age: `23h`, `999d`.
 const AGE: u16 = 4;
 
-/// From this width on there is room for the image too.
-const WITH_IMAGE: u16 = 56;
+/// From this width on a row says that a sandbox runs; below it a mark does, and the name has the room.
+const WITH_RUNNING: u16 = 36;
 
 /// Columns of the image: `python:3.12-slim` and some more.
 const IMAGE: u16 = 22;
@@ -48,27 +52,36 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
         about: String::new(),
         empty,
     };
-    list.draw(paint, area, row);
+    let with_image = area.width >= layout::WIDE_LIST;
+    list.draw(paint, area, |paint, at, sandbox, fits| row(paint, at, sandbox, fits, with_image));
 }
 
-fn row(paint: &mut Paint<'_>, row: Rect, sandbox: &SandboxInfo, fits: &[usize]) {
+fn row(paint: &mut Paint<'_>, row: Rect, sandbox: &SandboxInfo, fits: &[usize], with_image: bool) {
+    let name = sanitize_line(&sandbox.name);
     let since = sandbox.ended_at.unwrap_or(sandbox.created_at);
     let age = words::age(since, paint.model.now);
     let (state, part) = state(paint.model, sandbox);
     let mut left = from_right(paint, row, &[(age, AGE, Part::Dim)]);
-    // The state stands in a column of its own: the eye goes down it.
-    let x = left.right().saturating_sub(STATE);
     let style = paint.part(part);
-    paint.text((x, row.y), STATE, state, style);
-    left.width = left.width.saturating_sub(STATE + 1);
-    if row.width >= WITH_IMAGE {
+    if row.width < WITH_RUNNING {
+        // That it runs is the rule and is worth a column; what else it does has its word.
+        let state = if state == RUNNING { paint.marks.runs } else { state };
+        let x = left.right().saturating_sub(columns(state));
+        paint.text((x, row.y), STATE, state, style);
+        left.width = left.width.saturating_sub(columns(state) + 1);
+    } else {
+        // The state stands in a column of its own: the eye goes down it.
+        let x = left.right().saturating_sub(STATE);
+        paint.text((x, row.y), STATE, state, style);
+        left.width = left.width.saturating_sub(STATE + 1);
+    }
+    if with_image {
         let image = sanitize_line(&sandbox.image);
-        let x = left.right().saturating_sub(IMAGE);
-        let style = paint.part(Part::Dim);
-        paint.text((x, row.y), IMAGE, image.as_str(), style);
+        let at = Rect { x: left.right().saturating_sub(IMAGE), width: IMAGE, ..left };
+        // The searched text is the name, a blank, the image.
+        column(paint, at, image.as_str(), Some(Part::Dim), (fits, name.as_str().chars().count() + 1));
         left.width = left.width.saturating_sub(IMAGE + 1);
     }
-    let name = sanitize_line(&sandbox.name);
     let look = matches!(sandbox.status, SandboxStatus::Terminated).then_some(Part::Ended);
     column(paint, left, name.as_str(), look, (fits, 0));
 }
@@ -78,7 +91,7 @@ fn state(model: &Model, sandbox: &SandboxInfo) -> (&'static str, Part) {
     let works = model.chats.get(&sandbox.sandbox_id).is_some_and(|chat| chat.under_way().next().is_some());
     match sandbox.status {
         SandboxStatus::Running if works => ("working", Part::Accent),
-        SandboxStatus::Running => ("running", Part::Running),
+        SandboxStatus::Running => (RUNNING, Part::Running),
         SandboxStatus::Pending => ("starting", Part::Pending),
         SandboxStatus::Terminated => ("ended", Part::Ended),
         SandboxStatus::Error => ("failed", Part::Error),

@@ -28,6 +28,19 @@ pub(super) fn when(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     at.strftime(format).to_string()
 }
 
+/// When, to the second, in at most sixteen columns; what is a year old to the minute.
+pub(super) fn exactly(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let (at, now) = (zone.to_datetime(at), zone.to_datetime(now));
+    let format = if at.date() == now.date() {
+        "%H:%M:%S"
+    } else if at.date() > now.date().saturating_sub(300.days()) {
+        "%b %d %H:%M:%S"
+    } else {
+        "%Y-%m-%d %H:%M"
+    };
+    at.strftime(format).to_string()
+}
+
 /// Money of a day, to the cent.
 pub(super) fn cents(money: MicroDollars) -> String {
     let cents = money.0.saturating_add(5_000) / 10_000;
@@ -76,6 +89,14 @@ mod tests {
     #[case(86_400 * 400, "2022-10")]
     fn times_say_as_much_as_is_needed(#[case] seconds: i64, #[case] shown: &str) {
         assert_eq!(when(at(NOW - seconds), at(NOW), &TimeZone::UTC), shown);
+    }
+
+    #[rstest::rstest]
+    #[case(60, "22:12:20")]
+    #[case(86_400, "Nov 13 22:13:20")]
+    #[case(86_400 * 400, "2022-10-10 22:13")]
+    fn exact_times_tell_versions_apart(#[case] seconds: i64, #[case] shown: &str) {
+        assert_eq!(exactly(at(NOW - seconds), at(NOW), &TimeZone::UTC), shown);
     }
 
     #[rstest::rstest]

@@ -34,6 +34,31 @@ pub enum Dialog {
     },
 }
 
+impl Dialog {
+    /// Where its text is read, if it has one that scrolls.
+    pub fn reader(&self) -> Option<&Reader> {
+        match self {
+            Self::Restore(open) => Some(&open.reader),
+            Self::Help(reader) | Self::Toasts(reader) | Self::Progress { reader, .. } => Some(reader),
+            Self::Create(_) | Self::Question(_) | Self::Palette(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn reader_mut(&mut self) -> Option<&mut Reader> {
+        match self {
+            Self::Restore(open) => Some(&mut open.reader),
+            Self::Help(reader) | Self::Toasts(reader) | Self::Progress { reader, .. } => Some(reader),
+            Self::Create(_) | Self::Question(_) | Self::Palette(_) => None,
+        }
+    }
+
+    /// The line of its filter has the keys.
+    pub fn filters(&self) -> bool {
+        self.reader().is_some_and(|reader| reader.typing)
+    }
+}
+
 /// A text that scrolls.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reader {
@@ -41,7 +66,7 @@ pub struct Reader {
     pub top: usize,
     /// The end is shown, and stays shown as it grows.
     pub follow: bool,
-    /// Only lines that hold this, in help.
+    /// Only what holds this.
     pub filter: String,
     /// The filter's line has the keys.
     pub typing: bool,

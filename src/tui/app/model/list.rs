@@ -1,15 +1,15 @@
 //! Lists that come from the server, with a selection that stays on its row when the list changes.
 
-use std::{
-    cmp::{Ordering, Reverse},
-    fmt::Debug,
-};
+mod rows;
 
+use std::{cmp::Ordering, collections::BTreeSet, fmt::Debug};
+
+use self::rows::SortKey;
 use super::super::{effect::EffectId, fuzzy::fuzzy};
-use crate::{
-    api::ApiError,
-    core::{SandboxId, SandboxInfo, SandboxStatus, Version, VersionId},
-};
+use crate::api::ApiError;
+
+/// Characters from which on an id finds its row: fewer of them fit half the rows, and nobody sees why.
+const MIN_HANDLE: usize = 4;
 
 /// Something that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +48,14 @@ pub trait Row: Clone + 'static {
     /// Its id.
     fn id(&self) -> Self::Id;
 
-    /// What a filter looks at: clean text.
-    fn text(&self) -> String;
+    /// The cursor stays on the newest row while it is there.
+    const FOLLOWS: bool;
+
+    /// What a filter looks at: clean text, no more of it than is shown. On a `wide` list that is more.
+    fn text(&self, wide: bool) -> String;
+
+    /// What finds a row although it isn't shown, when it begins with at least [`MIN_HANDLE`] typed characters.
+    fn handles(&self) -> Vec<String>;
 
     /// The list's order: newest first.
     fn order(&self, other: &Self) -> Ordering;
@@ -62,68 +68,6 @@ pub struct Sort<T> {
     pub by: &'static str,
     /// What it compares.
     key: fn(&T) -> SortKey,
-}
-
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum SortKey {
-    Name(String),
-    Place(u8),
-    Most(Reverse<u64>),
-}
-
-impl Row for SandboxInfo {
-    type Id = SandboxId;
-
-    const SORTS: &'static [Sort<Self>] = &[
-        Sort { by: "name", key: |sandbox| SortKey::Name(sandbox.name.to_lowercase()) },
-        Sort {
-            by: "state",
-            key: |sandbox| {
-                SortKey::Place(match sandbox.status {
-                    SandboxStatus::Running => 0,
-                    SandboxStatus::Pending => 1,
-                    SandboxStatus::Error => 2,
-                    SandboxStatus::Terminated => 3,
-                })
-            },
-        },
-    ];
-
-    fn id(&self) -> SandboxId {
-        self.sandbox_id.clone()
-    }
-
-    fn text(&self) -> String {
-        let line = format!("{} {} {} {}", self.name, self.sandbox_id, self.image, self.status);
-        crate::core::text::sanitize_line(&line).as_str().to_owned()
-    }
-
-    fn order(&self, other: &Self) -> Ordering {
-        other.created_at.cmp(&self.created_at).then_with(|| self.sandbox_id.cmp(&other.sandbox_id))
-    }
-}
-
-impl Row for Version {
-    type Id = VersionId;
-
-    const SORTS: &'static [Sort<Self>] = &[
-        Sort { by: "size", key: |version| SortKey::Most(Reverse(version.bytes)) },
-        Sort { by: "files", key: |version| SortKey::Most(Reverse(version.files)) },
-    ];
-
-    fn id(&self) -> VersionId {
-        self.version
-    }
-
-    fn text(&self) -> String {
-        crate::core::text::sanitize_line(&format!("{} {} {}", self.version, self.created_at, self.note))
-            .as_str()
-            .to_owned()
-    }
-
-    fn order(&self, other: &Self) -> Ordering {
-        other.version.cmp(&self.version)
-    }
 }
 
 /// A list with its selection and filter.
@@ -142,6 +86,12 @@ pub struct Listing<T: Row> {
     pub sort: Option<&'static Sort<T>>,
     /// The first row on the screen, by its place in `shown`.
     pub top: usize,
+    /// How many rows there are without the filter.
+    pub kept: usize,
+    /// Where the cursor was before the filter's line had the keys: there it is again when the filter is given up.
+    pub(in crate::tui::app) before: Option<T::Id>,
+    /// Rows show all their columns, and a filter looks at all.
+    wide: bool,
     /// Where the cursor was found last: a hint, so that finding it doesn't walk ten thousand rows for each key.
     pub at: usize,
     /// What a filter looks at, row by row; made when it is first needed.
@@ -168,6 +118,9 @@ impl<T: Row> Default for Listing<T> {
             filter: None,
             sort: None,
             top: 0,
+            kept: 0,
+            before: None,
+            wide: false,
             at: 0,
             texts: Vec::new(),
             fresh: Vec::new(),
@@ -239,9 +192,9 @@ impl<T: Row> Listing<T> {
         for row in std::mem::take(&mut self.fresh) {
             put(&mut rows, row);
         }
+        let follows = self.follows();
         self.remote = Remote::Ready { data: rows, refreshing: None };
-        self.texts.clear();
-        self.show(keep);
+        self.changed(follows, keep);
     }
 
     /// Takes a row that is new or changed.
@@ -249,11 +202,25 @@ impl<T: Row> Listing<T> {
         if matches!(self.remote, Remote::Loading { .. } | Remote::Ready { refreshing: Some(_), .. }) {
             self.fresh.push(row.clone());
         }
+        let follows = self.follows();
         if let Remote::Ready { data, .. } | Remote::Failed { last: Some(data), .. } = &mut self.remote {
             put(data, row);
-            self.texts.clear();
-            self.show(keep);
+            self.changed(follows, keep);
         }
+    }
+
+    /// The cursor goes to a newer row when one comes: it is on the newest, and nobody ordered or searched.
+    fn follows(&self) -> bool {
+        let newest = self.all().first().map(Row::id);
+        T::FOLLOWS && self.sort.is_none() && self.filter.is_none() && newest == self.cursor
+    }
+
+    fn changed(&mut self, follows: bool, keep: impl Fn(&T) -> bool) {
+        self.texts.clear();
+        if follows {
+            self.cursor = self.all().first().map(Row::id);
+        }
+        self.show(keep);
     }
 
     /// Finds anew which rows are shown: those to keep that fit the filter. The cursor stays on its row; when that is
@@ -261,6 +228,7 @@ impl<T: Row> Listing<T> {
     pub fn show(&mut self, keep: impl Fn(&T) -> bool) {
         let place = self.place();
         let needle = self.filter.as_ref().map_or("", |filter| filter.text.as_str());
+        self.kept = self.all().iter().filter(|row| keep(row)).count();
         let shown: Vec<_> = if needle.is_empty() {
             let kept = self.all().iter().enumerate().filter(|(_, row)| keep(row));
             let mut kept: Vec<_> = kept.map(|(place, _)| (place, Vec::new())).collect();
@@ -270,10 +238,13 @@ impl<T: Row> Listing<T> {
             kept
         } else {
             if self.texts.len() != self.all().len() {
-                self.texts = self.all().iter().map(Row::text).collect();
+                self.texts = self.all().iter().map(|row| row.text(self.wide)).collect();
             }
-            let fits = fuzzy(needle, &self.texts);
-            fits.into_iter().filter(|(place, _)| self.all().get(*place).is_some_and(&keep)).collect()
+            let mut fits = fuzzy(needle, &self.texts);
+            fits.extend(self.handled(needle));
+            let mut seen = BTreeSet::new();
+            fits.retain(|(place, _)| self.all().get(*place).is_some_and(&keep) && seen.insert(*place));
+            fits
         };
         self.shown = shown;
         match self.place() {
@@ -282,6 +253,37 @@ impl<T: Row> Listing<T> {
             None if self.shown.is_empty() && self.selected().is_some_and(&keep) => {}
             None if self.shown.is_empty() => self.cursor = None,
             None => self.go(place.unwrap_or(0)),
+        }
+    }
+
+    /// Rows whose id begins with what was typed.
+    fn handled(&self, needle: &str) -> Vec<(usize, Vec<usize>)> {
+        if needle.chars().count() < MIN_HANDLE {
+            return Vec::new();
+        }
+        let begins = |handle: &String| {
+            handle.get(..needle.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(needle))
+        };
+        let found = self.all().iter().enumerate().filter(|(_, row)| row.handles().iter().any(begins));
+        found.map(|(place, _)| (place, Vec::new())).collect()
+    }
+
+    /// Puts the cursor where it was before the filter, if that row is still there.
+    pub(in crate::tui::app) fn go_back(&mut self) {
+        let place = self.rows().position(|(row, _)| self.before == Some(row.id()));
+        if let Some(place) = place {
+            self.go(place);
+        }
+    }
+
+    /// How wide the list is drawn: a filter finds what is seen.
+    pub(in crate::tui::app) fn drawn(&mut self, wide: bool, keep: impl Fn(&T) -> bool) {
+        if self.wide != wide {
+            self.wide = wide;
+            self.texts.clear();
+            if self.filter.is_some() {
+                self.show(keep);
+            }
         }
     }
 

@@ -311,7 +311,7 @@ impl Model {
             Some(Dialog::Create(_)) => return Context::Form,
             Some(Dialog::Question(_)) => return Context::Question,
             Some(Dialog::Palette(_)) => return Context::Finder,
-            Some(Dialog::Help(reader)) if reader.typing => return Context::Finder,
+            Some(open) if open.filters() => return Context::Finder,
             Some(Dialog::Restore(_) | Dialog::Help(_) | Dialog::Toasts(_) | Dialog::Progress { .. }) => {
                 return Context::Reader;
             }

@@ -13,6 +13,9 @@ use crate::{
 /// Lines of a build's log that are kept: some screens of it; the server has all.
 pub const MAX_LOG: usize = 2_000;
 
+/// Bytes of it: those lines, as long as they mostly are. All of them are laid out when a dialog shows the log.
+const MAX_LOG_BYTES: usize = 128 * MAX_LOG;
+
 /// Running commands by id.
 #[derive(Debug, Clone, Default)]
 pub struct Tasks {
@@ -41,6 +44,8 @@ pub struct Task {
     pub progress: Option<(u64, Option<u64>)>,
     /// What it said so far, oldest first.
     pub log: VecDeque<Clean>,
+    /// Bytes of the log.
+    pub bytes: usize,
     /// Its result is being asked for.
     pub asked: Option<EffectId>,
     /// How it ended; nothing while it runs.
@@ -55,5 +60,18 @@ impl Task {
     /// What it does is seen in the transcript.
     pub fn converses(&self) -> bool {
         matches!(self.kind.as_str(), "chat" | "shell")
+    }
+
+    /// What it does now, once more in the log if it is new. The oldest lines go when there are too many.
+    pub fn say(&mut self, step: Clean) {
+        if self.log.back() != Some(&step) {
+            self.log.push_back(step.clone());
+            self.bytes += step.as_str().len();
+            while self.log.len() > MAX_LOG || (self.bytes > MAX_LOG_BYTES && self.log.len() > 1) {
+                let oldest = self.log.pop_front();
+                self.bytes -= oldest.map_or(0, |line| line.as_str().len());
+            }
+        }
+        self.step = step;
     }
 }

@@ -79,6 +79,7 @@ impl Model {
                 (Action::NextField, restores),
                 (Action::Accept, restores),
                 (Action::Back, true),
+                (Action::Filter, true),
                 (Action::Down, true),
                 (Action::Up, true),
                 (Action::PageDown, true),

@@ -69,7 +69,7 @@ impl Step<'_> {
 
     /// Closes the top dialog, or the line in it. Whether there was one.
     pub(super) fn close_top(&mut self) -> bool {
-        if let Some(Dialog::Help(reader)) = self.model.dialogs.last_mut()
+        if let Some(reader) = self.reader()
             && std::mem::take(&mut reader.typing)
         {
             reader.filter.clear();
@@ -157,11 +157,7 @@ impl Step<'_> {
     }
 
     fn reader(&mut self) -> Option<&mut Reader> {
-        match self.model.dialogs.last_mut()? {
-            Dialog::Restore(open) => Some(&mut open.reader),
-            Dialog::Help(reader) | Dialog::Toasts(reader) | Dialog::Progress { reader, .. } => Some(reader),
-            Dialog::Create(_) | Dialog::Question(_) | Dialog::Palette(_) => None,
-        }
+        self.model.dialogs.last_mut()?.reader_mut()
     }
 
     pub(super) fn act_in_reader(&mut self, action: Action) {
@@ -175,7 +171,11 @@ impl Step<'_> {
             (Action::NextField | Action::PreviousField, Some(Dialog::Restore(open))) => {
                 open.confirmed = !open.confirmed;
             }
-            (Action::Filter, Some(Dialog::Help(reader))) => reader.typing = true,
+            (Action::Filter, Some(open)) => {
+                if let Some(reader) = open.reader_mut() {
+                    reader.typing = true;
+                }
+            }
             (other, _) => self.act_over_dialog(other),
         }
     }
@@ -198,19 +198,19 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn type_in_help(&mut self, key: Key) {
-        if let Some(Dialog::Help(reader)) = self.model.dialogs.last_mut()
+    pub(super) fn type_in_reader(&mut self, key: Key) {
+        if let Some(reader) = self.reader()
             && edit_line(&mut reader.filter, key)
         {
             reader.top = 0;
         }
     }
 
-    /// In help's filter: moves scroll what fits, Enter leaves the line.
-    pub(super) fn act_in_help_filter(&mut self, action: Action) {
+    /// In a reader's filter: moves scroll what fits, Enter leaves the line.
+    pub(super) fn act_in_reader_filter(&mut self, action: Action) {
         match action {
             Action::Accept => {
-                if let Some(Dialog::Help(reader)) = self.model.dialogs.last_mut() {
+                if let Some(reader) = self.reader() {
                     reader.typing = false;
                 }
             }

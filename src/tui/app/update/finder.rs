@@ -17,8 +17,8 @@ impl Step<'_> {
     pub(super) fn act_in_finder(&mut self, action: Action) {
         match self.model.dialogs.last() {
             Some(Dialog::Palette(_)) => return self.act_in_palette(action),
-            Some(Dialog::Help(_)) => return self.act_in_help_filter(action),
-            _ => {}
+            Some(_) => return self.act_in_reader_filter(action),
+            None => {}
         }
         match (action, self.model.focus) {
             (Action::Accept, Focus::Transcript) => self.search(),

@@ -53,7 +53,7 @@ impl Step<'_> {
         match self.model.dialogs.last() {
             Some(Dialog::Create(_)) => self.type_in_form(key),
             Some(Dialog::Palette(_)) => self.type_in_palette(key),
-            Some(Dialog::Help(reader)) if reader.typing => self.type_in_help(key),
+            Some(open) if open.filters() => self.type_in_reader(key),
             Some(_) => {}
             None if self.model.context() == Context::Finder => self.type_in_finder(key),
             None if self.model.focus == Focus::Prompt => self.type_in_prompt(key),
@@ -67,7 +67,7 @@ impl Step<'_> {
         match self.model.dialogs.last() {
             Some(Dialog::Create(_)) => self.paste_in_form(text),
             Some(Dialog::Palette(_)) => self.each_character(text, Self::type_in_palette),
-            Some(Dialog::Help(reader)) if reader.typing => self.each_character(text, Self::type_in_help),
+            Some(open) if open.filters() => self.each_character(text, Self::type_in_reader),
             Some(_) => {}
             None if self.model.context() == Context::Finder => {
                 self.each_character(text, Self::type_in_finder);

@@ -66,7 +66,12 @@ impl Step<'_> {
         if !matches!(self.model.focus, Focus::Sandboxes | Focus::Versions) {
             self.focus(Focus::Sandboxes);
         }
-        focused!(self, list => list.filter.get_or_insert_with(Filter::default).typing = true);
+        focused!(self, list => {
+            if list.filter.as_ref().is_none_or(|filter| !filter.typing) {
+                list.before.clone_from(&list.cursor);
+            }
+            list.filter.get_or_insert_with(Filter::default).typing = true;
+        });
     }
 
     /// A key in a filter's line.
@@ -81,13 +86,17 @@ impl Step<'_> {
 
     /// The filter holds, and the list has the keys again; an empty one is none.
     pub(super) fn end_filter(&mut self) {
-        focused!(self, list => match &mut list.filter {
-            Some(filter) if !filter.text.is_empty() => filter.typing = false,
-            filter => *filter = None,
+        focused!(self, list => {
+            list.before = None;
+            match &mut list.filter {
+                Some(filter) if !filter.text.is_empty() => filter.typing = false,
+                filter => *filter = None,
+            }
         });
     }
 
-    /// Takes the focused list's filter away. Whether there was one.
+    /// Takes the focused list's filter away. Whether there was one. What was looked at before its line had the keys is
+    /// selected again: Esc never leaves another one under the next key.
     pub(super) fn drop_filter(&mut self) -> bool {
         if !matches!(self.model.focus, Focus::Sandboxes | Focus::Versions) {
             return false;
@@ -95,6 +104,10 @@ impl Step<'_> {
         let had = focused!(self, list => list.filter.take().is_some());
         if had {
             self.reshow();
+            focused!(self, list => {
+                list.go_back();
+                list.before = None;
+            });
         }
         had
     }
@@ -107,10 +120,15 @@ impl Step<'_> {
         }
     }
 
-    /// What was typed changed: the best row has the cursor.
+    /// What was typed changed: the best row has the cursor; of an empty line, the row from before.
     fn refilter(&mut self) {
         self.reshow();
-        focused!(self, list => list.go(0));
+        focused!(self, list => {
+            list.go(0);
+            if list.filter.as_ref().is_none_or(|filter| filter.text.is_empty()) {
+                list.go_back();
+            }
+        });
     }
 
     /// Another order. The cursor stays on its row.
@@ -128,7 +146,7 @@ impl Step<'_> {
     pub(super) fn select(&mut self, id: &SandboxId) {
         let Some(sandbox) = self.model.sandbox_by_id(id) else { return };
         self.model.show_ended |= sandbox.status.is_over();
-        self.model.sandboxes.filter = None;
+        (self.model.sandboxes.filter, self.model.sandboxes.before) = (None, None);
         self.model.sandboxes.cursor = Some(id.clone());
         self.model.sandboxes.show(kept(self.model.show_ended));
     }
@@ -136,6 +154,10 @@ impl Step<'_> {
     /// Scrolls both lists to their cursors.
     pub(super) fn settle_lists(&mut self) {
         let areas = layout::areas(self.model);
+        // A list that isn't drawn keeps what it shows.
+        if areas.sandboxes.width > 0 {
+            self.model.sandboxes.drawn(areas.sandboxes.width >= layout::WIDE_LIST, kept(self.model.show_ended));
+        }
         let (sandboxes, versions) = (layout::list_rows(areas.sandboxes), layout::list_rows(areas.versions));
         self.model.sandboxes.reveal(usize::from(sandboxes.height));
         self.model.versions.reveal(usize::from(versions.height));

@@ -14,7 +14,7 @@ use crate::{
     core::{Clean, RequestId, SandboxId, SandboxInfo, SandboxStatus, figures, item::Level},
     tui::app::{
         Effect,
-        model::{Asked, Dialog, Focus, Link, Task, task::MAX_LOG},
+        model::{Asked, Dialog, Focus, Link, Task},
     },
 };
 
@@ -298,13 +298,8 @@ impl Step<'_> {
 
     pub(super) fn progress(&mut self, progress: &Progress) {
         let Some(task) = self.model.tasks.all.get_mut(&progress.request_id) else { return };
-        task.step = progress.step.clean_line();
         task.progress = progress.done.map(|done| (done, progress.total));
-        if task.log.back() != Some(&task.step) {
-            task.log.push_back(task.step.clone());
-            let over = task.log.len().saturating_sub(MAX_LOG);
-            task.log.drain(..over);
-        }
+        task.say(progress.step.clean_line());
     }
 
     /// Ended commands go, but for those that a dialog shows and the last of ours with a log: it may say why.
@@ -336,6 +331,7 @@ fn new_task(kind: &str, sandbox: Option<String>, since: Timestamp) -> Task {
         step: Clean::default(),
         progress: None,
         log: VecDeque::new(),
+        bytes: 0,
         asked: None,
         end: None,
         typed: None,

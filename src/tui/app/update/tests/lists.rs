@@ -104,7 +104,61 @@ fn a_filter_shows_the_best_first_and_esc_takes_it_away() {
     assert_eq!(screen.model.sandboxes.shown.len(), 0);
     screen.press("esc");
     assert_eq!(screen.model.sandboxes.shown.len(), 29);
+    assert_eq!(screen.model.sandbox().unwrap().name, "heron-1", "what was selected before is what the next key means");
+    screen.press("/");
+    screen.write("heron-21");
+    screen.press("enter esc");
+    assert_eq!(screen.model.sandbox().unwrap().name, "heron-21", "what was chosen stays");
+    screen.press("/");
+    screen.write("heron-3");
+    screen.press("ctrl-u");
     assert_eq!(screen.model.sandbox().unwrap().name, "heron-21");
+}
+
+fn found(screen: &mut Screen, filter: &str) -> Vec<String> {
+    screen.press("ctrl-x 1 /");
+    screen.write(filter);
+    let found = screen.model.sandboxes.rows().map(|(sandbox, _)| sandbox.name.clone()).collect();
+    screen.press("esc");
+    found
+}
+
+#[test]
+fn a_filter_finds_what_is_seen_and_an_id_from_its_beginning() {
+    let (running, ended) = (SandboxStatus::Running, SandboxStatus::Terminated);
+    let named = |n: i64, id: &str, name: &str, status| {
+        let sandbox_id = SandboxId::new(id).unwrap();
+        SandboxInfo { sandbox_id, name: name.into(), image: "python".into(), ..sandbox(n, status) }
+    };
+    let all = vec![
+        named(1, "sb-zzAb12", "auk", running),
+        named(2, "sb-zzCd34", "bee", running),
+        named(3, "sb-xx", "cob", ended),
+    ];
+    let mut screen = Screen::with(all);
+    let nothing: [&str; 0] = [];
+    assert_eq!(found(&mut screen, "z"), nothing, "neither ids nor states are seen");
+    assert_eq!(found(&mut screen, "sb-"), nothing);
+    assert_eq!(found(&mut screen, "sb-zzc"), ["bee"]);
+    assert_eq!(found(&mut screen, "python"), nothing, "beside a chat there is no room for images");
+    screen.take(Event::Term(TermEvent::Resized { columns: 80, rows: 24 }));
+    assert_eq!(found(&mut screen, "python"), ["auk", "bee"]);
+    assert_eq!(screen.model.sandboxes.kept, 2, "those that ended are not counted");
+}
+
+#[test]
+fn the_cursor_of_versions_follows_the_newest_until_it_is_moved() {
+    let mut screen = Screen::running();
+    let selected = |screen: &Screen| screen.model.version().unwrap().note.clone();
+    assert_eq!(selected(&screen), "note 3");
+    screen.stored(EventBody::Version { version: version(4) });
+    assert_eq!(selected(&screen), "note 4");
+    screen.press("ctrl-x 2 j");
+    screen.stored(EventBody::Version { version: version(5) });
+    assert_eq!(selected(&screen), "note 3", "it was put there");
+    screen.press("g");
+    screen.stored(EventBody::Version { version: version(6) });
+    assert_eq!(selected(&screen), "note 6");
 }
 
 #[test]

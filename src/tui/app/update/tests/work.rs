@@ -252,3 +252,40 @@ fn a_server_that_does_not_take_a_command_is_told_from_work() {
     screen.done(id, Outcome::Command(Ok(answer(request, CommandState::Running, Value::Null, None))));
     assert_eq!(sent(&screen), None);
 }
+
+#[test]
+fn a_log_of_very_long_lines_is_kept_no_longer_than_it_can_be_laid_out() {
+    let mut screen = Screen::running();
+    let effects = screen.press("ctrl-x n enter");
+    let request = screen.accept(&effects);
+    for n in 0..100 {
+        let step = format!("{n} {}", "日".repeat(5_000));
+        screen.live(Live::Progress(Progress {
+            request_id: request,
+            step: step.as_str().into(),
+            done: None,
+            total: None,
+        }));
+    }
+    let task = &screen.model.tasks.all[&request];
+    let bytes: usize = task.log.iter().map(|line| line.as_str().len()).sum();
+    assert!(bytes <= 256_000 && task.log.back() == Some(&task.step), "{bytes}");
+}
+
+#[test]
+fn any_text_that_scrolls_is_filtered() {
+    let mut screen = Screen::running();
+    let effects = screen.press("ctrl-x 2 enter");
+    let [Effect::Preview { id, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let path = |n: u64| crate::api::command::PathSize { path: format!("src/part_{n}.rs"), size: n };
+    let changes = crate::api::command::Changes { added: (0..3_000).map(path).collect(), ..Default::default() };
+    screen.done(*id, Outcome::Preview(Ok(changes)));
+    screen.press("/");
+    screen.write("PART_77");
+    let open = screen.model.dialogs.last().unwrap();
+    assert_eq!(reader::len(&screen.model, open, 70), 11);
+    screen.press("enter");
+    assert_eq!(reader::len(&screen.model, screen.model.dialogs.last().unwrap(), 70), 11, "the filter holds");
+    screen.press("/ esc");
+    assert_eq!(reader::len(&screen.model, screen.model.dialogs.last().unwrap(), 70), 3_000);
+}
