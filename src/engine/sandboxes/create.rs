@@ -87,7 +87,8 @@ async fn make(shared: Arc<Shared>, request: SandboxCreateV2Request, key: Option<
         ended: None,
     };
     let (noted, env) = (row.clone(), shared.secrets.seal(&id, &plan.env)?);
-    let is_new = shared.state.call(move |db| rows::insert(db, &noted, &env, key.as_deref())).await?;
+    // Should the machine stop before it is on the disk, nothing that it stands for is left either.
+    let is_new = shared.state.call_unflushed(move |db| rows::insert(db, &noted, &env, key.as_deref())).await?;
     if !is_new {
         let name = row.name.unwrap_or_default();
         return Err(Status::already_exists(format!("a sandbox named {name} already exists and runs in this app")));
@@ -118,8 +119,10 @@ async fn start(shared: &Arc<Shared>, row: Row, plan: Plan) -> Result<(), Status>
     let dir = keeper_dir(shared, &id);
     let keeper =
         KeeperHandle::start(&shared.settings.program, &dir, &spec, &first).await.map_err(|e| not_started(&e))?;
-    shared.state.call(move |db| rows::started(db, &id)).await?;
-    tend(shared, row, keeper, env, BTreeMap::new()).await.map(|_| ()).map_err(|e| not_started(&e))
+    let noted = shared.state.call(move |db| rows::started(db, &id));
+    let (noted, tended) = tokio::join!(noted, tend(shared, row, keeper, env, BTreeMap::new()));
+    noted?;
+    tended.map(|_| ()).map_err(|e| not_started(&e))
 }
 
 fn not_started(error: &KeeperError) -> Status {
