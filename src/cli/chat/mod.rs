@@ -21,15 +21,15 @@ pub(super) async fn run(context: &Context, args: Chat) -> Result<(), Failure> {
     }
     // One that has an id may be there already, and is followed then: nothing is asked again.
     let prompt = match args.prompt {
-        Some(prompt) => Some(some(prompt)?),
+        Some(prompt) => Some(not_empty(prompt)?),
         None if context.request_id.is_some() => None,
-        None => Some(some(from_stdin()?)?),
+        None => Some(not_empty(from_stdin()?)?),
     };
     let work = Work::begin(context, "chat").await?;
     let prompt = match prompt {
         Some(prompt) => prompt,
         None if work.known() => String::new(),
-        None => some(from_stdin()?)?,
+        None => not_empty(from_stdin()?)?,
     };
     // What is being written is told by its conversation, which a turn's own lines say only as they come.
     let conversation = match args.conversation {
@@ -70,7 +70,7 @@ pub(super) async fn run(context: &Context, args: Chat) -> Result<(), Failure> {
     if turn.is_error { Err(Failure::Exit(1)) } else { Ok(()) }
 }
 
-fn some(prompt: String) -> Result<String, Failure> {
+fn not_empty(prompt: String) -> Result<String, Failure> {
     if prompt.trim().is_empty() { Err(ApiError::usage("the prompt is empty").into()) } else { Ok(prompt) }
 }
 

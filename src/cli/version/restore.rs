@@ -96,14 +96,14 @@ async fn preview(
     found: &Version,
 ) -> Result<Option<Command>, Failure> {
     let version = found.version;
-    let restore = |expected: Option<Option<String>>| Command::VersionRestore {
+    let restore = |dry_run, expected| Command::VersionRestore {
         sandbox: info.sandbox_id.to_string(),
         version: version.to_string(),
-        dry_run: expected.is_none(),
-        expected: expected.flatten(),
+        dry_run,
+        expected,
     };
     let dry = Work::begin_other(context, work.client().clone(), KIND);
-    let changes: Changes = dry.finish("comparing", restore(None)).await?;
+    let changes: Changes = dry.finish("comparing", restore(true, None)).await?;
     if changes.is_empty() {
         if context.json {
             out::json(&changes)?;
@@ -128,7 +128,7 @@ async fn preview(
     let name = sanitize_line(&info.name);
     out::note(summary(&changes));
     ask::yes(&format!("Restore version {version} into {name}?")).await?;
-    Ok(Some(restore(Some(changes.digest))))
+    Ok(Some(restore(false, changes.digest)))
 }
 
 /// Lines of one kind, and how many more there are.

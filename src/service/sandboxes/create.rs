@@ -51,16 +51,16 @@ impl Inner {
             return Outcome::of(&info);
         }
         let others = self.sharing(&row).await?;
-        let notices: Vec<String> = (!others.is_empty())
-            .then(|| {
-                let (others, has) = (others.join(", "), if others.len() > 1 { "have" } else { "has" });
-                format!(
-                    "{others} {has} the same workspace: what one writes the other sees only after a commit and a reload"
-                )
-            })
-            .into_iter()
-            .collect();
-        notices.iter().for_each(|notice| run.step(notice));
+        let mut notices = Vec::new();
+        if !others.is_empty() {
+            let has = if others.len() > 1 { "have" } else { "has" };
+            let notice = format!(
+                "{} {has} the same workspace: what one writes the other sees only after a commit and a reload",
+                others.join(", ")
+            );
+            run.step(&notice);
+            notices.push(notice);
+        }
         let timeout = Duration::from_secs(timeout_secs.unwrap_or(self.config.sandbox.timeout_secs).into());
         match self.start(&modal, &row, timeout, run).await {
             Ok(sandbox) => {

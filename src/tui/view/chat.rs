@@ -88,10 +88,7 @@ fn draw_status(paint: &mut Paint<'_>, area: Rect) {
         _ if selected > 0 => {
             let selected = figures::count(u64::try_from(selected).unwrap_or(u64::MAX), "item", "items");
             for (action, what) in [(Action::CopyItem, "copy "), (Action::SelectRange, "end ")] {
-                if let Some(key) = paint.key(Context::Transcript, action) {
-                    right.push(Piece::ours(format!(" {key} "), paint.part(Part::HintKey)));
-                    right.push(Piece::ours(what, paint.part(Part::Hint)));
-                }
+                right.extend(hint(paint, paint.key(Context::Transcript, action), what));
             }
             vec![Piece::ours(format!(" {selected} selected "), paint.part(Part::Accent))]
         }
@@ -106,16 +103,19 @@ fn draw_status(paint: &mut Paint<'_>, area: Rect) {
                 vec![Piece::of(&sanitize_line(&format!(" {} ", error.message)), style)]
             }
             _ if paint.model.loads_transcript() => {
-                if let Some(key) = paint.key(Context::Prompt, Action::Back) {
-                    right.push(Piece::ours(format!(" {key} "), paint.part(Part::HintKey)));
-                    right.push(Piece::ours("stop ", paint.part(Part::Hint)));
-                }
+                right.extend(hint(paint, paint.key(Context::Prompt, Action::Back), "stop "));
                 vec![Piece::ours(" loading the transcript for the pager ", paint.part(Part::Pending))]
             }
             _ => under_way(paint, chat, &mut right),
         },
     };
     paint.row(area, &left, &right);
+}
+
+/// What a key does here, if there is one for it.
+fn hint(paint: &Paint<'_>, key: Option<String>, word: &'static str) -> Vec<Piece<'static>> {
+    let Some(key) = key else { return Vec::new() };
+    vec![Piece::ours(format!(" {key} "), paint.part(Part::HintKey)), Piece::ours(word, paint.part(Part::Hint))]
 }
 
 /// Our own words that the draft may become.
@@ -178,9 +178,12 @@ fn under_way(paint: &Paint<'_>, chat: &Chat, right: &mut Vec<Piece<'static>>) ->
             Sent::Now => ("sending", Part::Pending),
             Sent::Long => ("the server does not answer", Part::Warning),
         };
+        // No more of it than a row shows: it may be megabytes.
+        let room = usize::from(paint.model.size.columns);
+        let typed: String = task.typed.iter().flat_map(|typed| typed.chars().take(room)).collect();
         return vec![
             Piece::ours(format!(" {} {text} {} {elapsed} ", paint.marks.runs, paint.marks.dot), paint.part(part)),
-            Piece::of(&sanitize_line(task.typed.as_deref().unwrap_or_default()), dim),
+            Piece::of(&sanitize_line(&typed), dim),
         ];
     }
     let mut left = vec![Piece::ours(format!(" {} ", paint.marks.runs), running)];
@@ -189,9 +192,7 @@ fn under_way(paint: &Paint<'_>, chat: &Chat, right: &mut Vec<Piece<'static>>) ->
         _ => Piece::of(&task.step, running),
     });
     left.push(Piece::ours(format!(" {} {elapsed} ", paint.marks.dot), dim));
-    if let Some(key) = paint.key(Context::Prompt, Action::Back) {
-        right.push(Piece::ours(format!(" {key} {key} "), paint.part(Part::HintKey)));
-        right.push(Piece::ours("interrupt ", paint.part(Part::Hint)));
-    }
+    let twice = paint.key(Context::Prompt, Action::Back).map(|key| format!("{key} {key}"));
+    right.extend(hint(paint, twice, "interrupt "));
     left
 }

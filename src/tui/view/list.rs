@@ -37,7 +37,7 @@ pub(super) struct List<'a, T: Row> {
 
 impl<T: Row> List<'_, T> {
     /// Draws it; `row` draws a row's text, from behind the mark on.
-    pub fn draw(&self, paint: &mut Paint<'_>, area: Rect, row: impl Fn(&mut Paint<'_>, Rect, &T, &[usize])) {
+    pub fn draw(&self, paint: &mut Paint<'_>, area: Rect, mut row: impl FnMut(&mut Paint<'_>, Rect, &T, &[usize])) {
         self.draw_title(paint, Rect { height: 1, ..area });
         let rows = layout::list_rows(area);
         if self.listing.shown.is_empty() {

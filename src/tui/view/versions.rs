@@ -57,15 +57,19 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
         empty: ("No version yet.", format!("{save} saves the workspace")),
     };
     let height = usize::from(layout::list_rows(area).height);
-    let labels = list.visible(height).map(|version| columns(&label(model, version, wide)));
-    let when = labels.max().unwrap_or(0).max(WHEN);
-    list.draw(paint, area, |paint, at, version, fits| row(paint, at, version, fits, (when, wide)));
+    let labels: Vec<_> = list.visible(height).map(|version| label(model, version, wide)).collect();
+    let when = labels.iter().map(|label| columns(label)).max().unwrap_or(0).max(WHEN);
+    let mut labels = labels.into_iter();
+    list.draw(paint, area, |paint, at, version, fits| {
+        let label = labels.next().unwrap_or_default();
+        row(paint, at, version, fits, (&label, when, wide));
+    });
 }
 
-fn row(paint: &mut Paint<'_>, row: Rect, version: &Version, fits: &[usize], (when, wide): (u16, bool)) {
+fn row(paint: &mut Paint<'_>, row: Rect, version: &Version, fits: &[usize], (label, when, wide): (&str, u16, bool)) {
     let model = paint.model;
     let style = paint.part(Part::Dim);
-    paint.text((row.x, row.y), when, &label(model, version, wide), style);
+    paint.text((row.x, row.y), when, label, style);
     let rest = Rect { x: row.x + when + 1, width: row.width.saturating_sub(when + 1), ..row };
     let (size, files) = figures(version);
     let note = sanitize_line(&version.note);

@@ -45,11 +45,11 @@ pub trait Row: Clone + 'static {
     /// Orders that a person may choose beside the list's own.
     const SORTS: &'static [Sort<Self>];
 
-    /// Its id.
-    fn id(&self) -> Self::Id;
-
     /// The cursor stays on the newest row while it is there.
     const FOLLOWS: bool;
+
+    /// Its id.
+    fn id(&self) -> Self::Id;
 
     /// What a filter looks at: clean text, no more of it than is shown. On a `wide` list that is more.
     fn text(&self, wide: bool) -> String;
@@ -77,8 +77,8 @@ pub struct Listing<T: Row> {
     pub remote: Remote<Vec<T>>,
     /// The row with the cursor.
     pub cursor: Option<T::Id>,
-    /// Rows that fit the filter, by their place in the list, best first or in their order, each with the places (in characters
-    /// of [`Row::text`]) that fit.
+    /// Rows that fit the filter, by their place in the list, best first or in their order, each with the places (in
+    /// characters of [`Row::text`]) that fit.
     pub shown: Vec<(usize, Vec<usize>)>,
     /// What is being filtered by.
     pub filter: Option<Filter>,
@@ -228,10 +228,10 @@ impl<T: Row> Listing<T> {
     pub fn show(&mut self, keep: impl Fn(&T) -> bool) {
         let place = self.place();
         let needle = self.filter.as_ref().map_or("", |filter| filter.text.as_str());
-        self.kept = self.all().iter().filter(|row| keep(row)).count();
-        let shown: Vec<_> = if needle.is_empty() {
-            let kept = self.all().iter().enumerate().filter(|(_, row)| keep(row));
-            let mut kept: Vec<_> = kept.map(|(place, _)| (place, Vec::new())).collect();
+        let kept = self.all().iter().enumerate().filter(|(_, row)| keep(row));
+        let mut kept: Vec<_> = kept.map(|(place, _)| (place, Vec::new())).collect();
+        self.kept = kept.len();
+        let shown = if needle.is_empty() {
             if let Some(sort) = self.sort {
                 kept.sort_by_cached_key(|(place, _)| self.all().get(*place).map(sort.key));
             }

@@ -31,12 +31,12 @@ impl Row for SandboxInfo {
         },
     ];
 
+    // A new one is selected by whoever made it.
+    const FOLLOWS: bool = false;
+
     fn id(&self) -> SandboxId {
         self.sandbox_id.clone()
     }
-
-    // A new one is selected by whoever made it.
-    const FOLLOWS: bool = false;
 
     fn text(&self, wide: bool) -> String {
         let name = sanitize_line(&self.name);
@@ -60,12 +60,12 @@ impl Row for Version {
         Sort { by: "files", key: |version| SortKey::Most(Reverse(version.files)) },
     ];
 
+    // What was saved just now is what is restored next.
+    const FOLLOWS: bool = true;
+
     fn id(&self) -> VersionId {
         self.version
     }
-
-    // What was saved just now is what is restored next.
-    const FOLLOWS: bool = true;
 
     fn text(&self, _wide: bool) -> String {
         sanitize_line(&self.note).as_str().to_owned()
