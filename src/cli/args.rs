@@ -56,6 +56,11 @@ const COMPLETIONS_EXAMPLES: &str = "\
 Example:
   sandbank completions bash > ~/.local/share/bash-completion/completions/sandbank";
 
+const MAN_EXAMPLES: &str = "\
+Examples:
+  sandbank man sandbox create | man -l -
+  sandbank man --to ~/.local/share/man/man1";
+
 /// Claude Code in isolated sandboxes, every version of the work banked in S3.
 #[derive(Debug, Default, Parser)]
 #[command(name = "sandbank", bin_name = "sandbank", version, max_term_width = 100, after_help = EXAMPLES)]
@@ -122,6 +127,16 @@ pub(super) enum Command {
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
+    },
+    /// Print the manual page of a command, or write all pages into a folder
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// The command, such as `sandbox create`; the program's own page without one
+        #[arg(value_name = "COMMAND")]
+        words: Vec<String>,
+        /// Write the pages of all commands into this folder
+        #[arg(long, value_name = "FOLDER", conflicts_with = "words")]
+        to: Option<PathBuf>,
     },
 }
 

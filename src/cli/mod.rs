@@ -13,6 +13,7 @@ mod doctor;
 mod engine;
 mod failure;
 mod local;
+mod man;
 mod out;
 mod progress;
 mod sandbox;
@@ -62,6 +63,8 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Engine { command: EngineCommand::Run } => serve::foreground(&global, true),
         Command::Config { command } => config::run(&global, &command),
         Command::Completions { shell } => completions::run(shell),
+        Command::Man { words, to: None } => man::print(&words),
+        Command::Man { to: Some(folder), .. } => man::write_all(&folder),
         Command::Doctor => wait(doctor::run(&global)),
         command => {
             let context = Context::new(&global)?;
@@ -78,7 +81,11 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Serve(args::Serve { command: Some(command), .. }) => serve::tell(context, command).await,
         Command::Engine { command } => engine::run(context, command).await,
         // Handled before there is a runtime.
-        Command::Serve(_) | Command::Config { .. } | Command::Completions { .. } | Command::Doctor => Ok(()),
+        Command::Serve(_)
+        | Command::Config { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Doctor => Ok(()),
     }
 }
 

@@ -123,6 +123,24 @@ fn a_reader_who_has_enough_is_no_error() {
 }
 
 #[test]
+fn every_command_has_a_manual_page() {
+    let place = Place::new();
+    assert!(place.ok(&["man"]).contains("sandbank\\-version(1)"));
+    let page = place.ok(&["man", "sandbox", "create"]);
+    assert!(page.contains(".TH sandbank-sandbox-create 1") && page.contains("\\-\\-name"), "{page}");
+    let unknown = place.run(&["man", "sandbox", "fly"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    let said = text(&unknown.stderr);
+    assert!(said.contains("`sandbox fly`") && said.contains("create, list"), "{said}");
+
+    let folder = place.data().join("pages");
+    place.ok(&["man", "--to", folder.to_str().unwrap()]);
+    for name in ["sandbank.1", "sandbank-version-restore.1", "sandbank-man.1"] {
+        assert!(folder.join(name).is_file(), "{name}");
+    }
+}
+
+#[test]
 fn completions_are_scripts_of_their_shell() {
     let place = Place::new();
     let script = place.ok(&["completions", "bash"]);
