@@ -3,6 +3,7 @@
 //! Pure. Only what passed `core::text::sanitize` becomes a [`Span`]; lines carry no style, so a change of theme lays
 //! nothing out again.
 
+mod binary;
 mod card;
 mod elide;
 mod growing;

@@ -1,7 +1,7 @@
 //! Cards of tools: what was called with what, what came of it.
 
 use super::{
-    Fold, Line, MadeFor, Role, SHELL, Span,
+    Fold, Line, MadeFor, Role, SHELL, Span, binary,
     line::{both, cut, width},
     parts, wrap,
 };
@@ -32,8 +32,8 @@ const SLOW: u64 = 1000;
 /// After so many lines of a command's output its head is out of sight, and how it went is said below it too.
 const FAR: usize = 10;
 
-/// Bytes that are looked at to tell text from what is none.
-const PROBE: usize = 8 << 10;
+/// Rows of output that is no text: the head of what a file's kind is told by.
+const HEX_ROWS: usize = 16;
 
 /// Lays a card out.
 pub(super) fn lay(tool: &Tool, made_for: MadeFor) -> Vec<Line> {
@@ -193,10 +193,12 @@ fn text(text: &Untrusted, first: usize, last: usize, indent: usize, role: Role, 
     if raw.is_empty() {
         return out;
     }
-    if is_binary(raw) {
-        // Bytes that are no text arrive as U+FFFD, one or some of them as one.
-        let bytes: usize = raw.chars().map(|c| if c == '\u{fffd}' { 1 } else { c.len_utf8() }).sum();
-        push(&mut out, &format!("binary, about {bytes} bytes"), indent, Role::Dim, made_for);
+    if binary::is_binary(raw) {
+        push(&mut out, &format!("binary, about {} bytes", binary::count(raw)), indent, Role::Dim, made_for);
+        let rows = HEX_ROWS.min(first + last);
+        for row in binary::hex(raw, rows, usize::from(made_for.width).saturating_sub(indent), made_for.ascii) {
+            push(&mut out, &row, indent, role, made_for);
+        }
         return out;
     }
     let all: Vec<&str> = raw.split('\n').collect();
@@ -288,15 +290,4 @@ fn cut_bytes(line: &str) -> (&str, usize) {
         end -= 1;
     }
     (&line[..end], line.len() - end)
-}
-
-/// More than 30 % of what no text has.
-fn is_binary(text: &str) -> bool {
-    let (mut strange, mut all) = (0_usize, 0_usize);
-    for c in text.chars().take(PROBE) {
-        all += 1;
-        let usual = matches!(c, '\n' | '\r' | '\t' | '\u{1b}');
-        strange += usize::from((c.is_control() && !usual) || c == '\u{fffd}');
-    }
-    strange * 10 > all * 3
 }

@@ -90,6 +90,12 @@ fn huge_and_binary_output_is_told_and_not_shown() {
     };
     let binary = card(tool(Untrusted::from_bytes(&[0xff; 3000])), Fold::Brief, 40);
     assert!(binary.contains("binary, about 3000 bytes"), "{binary}");
+    let elf = tool(Untrusted::from_bytes(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\xfe\xed"));
+    let (narrow, wide) = (card(elf.clone(), Fold::Brief, 50), card(elf, Fold::Brief, 80));
+    let row = "00000000  7f 45 4c 46 02 01 01 00 00 00 00 00 00 00 00 00  .ELF............";
+    assert!(wide.contains(row) && wide.contains("00000010  ·· ··"), "{wide}");
+    assert!(narrow.contains("00000008  00 00 00 00 00 00 00 00  ........\n"), "{narrow}");
+    assert!(card(tool(Untrusted::from_bytes(&[0; 9])), Fold::Brief, 24).lines().count() == 2, "no room for a row");
     let long = card(tool("x".repeat(1 << 20).into()), Fold::Brief, 40);
     assert!(long.len() < 6000 && long.contains("bytes more"), "{} bytes", long.len());
     let many = card(tool("y\n".repeat(100_000).into()), Fold::Brief, 40);
