@@ -133,6 +133,9 @@ pub struct ConversationInfo {
     /// The model that answered last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Untrusted>,
+    /// Tokens in its context after the last message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_tokens: Option<u64>,
     /// What it has cost so far.
     pub usage: Usage,
 }

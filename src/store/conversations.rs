@@ -26,6 +26,8 @@ pub struct ConversationRow {
     pub title: Option<Untrusted>,
     /// The model that answered last.
     pub model: Option<Untrusted>,
+    /// Tokens in its context after the last message.
+    pub context_tokens: Option<u64>,
     /// When it began.
     pub created_at: Timestamp,
 }
@@ -53,6 +55,7 @@ fn conversation(row: &SqliteRow) -> Result<ConversationRow, StoreError> {
         session: row.try_get("session")?,
         title: text("title")?,
         model: text("model")?,
+        context_tokens: row.try_get::<Option<i64>, _>("context_tokens")?.map(unsigned),
         created_at: timestamp(row.try_get("created_at")?),
     })
 }
@@ -209,12 +212,14 @@ impl Tx {
     pub async fn put_conversation(&mut self, row: &ConversationRow) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO conversations
-                 (conversation, account, profile, sandbox_id, session, title, model, created_at, updated_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 (conversation, account, profile, sandbox_id, session, title, model, context_tokens, created_at,
+                 updated_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (conversation) DO UPDATE SET
                  sandbox_id = excluded.sandbox_id, session = excluded.session, updated_at = excluded.updated_at,
                  title = COALESCE(conversations.title, excluded.title),
-                 model = COALESCE(excluded.model, conversations.model)",
+                 model = COALESCE(excluded.model, conversations.model),
+                 context_tokens = COALESCE(excluded.context_tokens, conversations.context_tokens)",
         )
         .bind(row.conversation.to_string())
         .bind(row.account.as_str())
@@ -223,6 +228,7 @@ impl Tx {
         .bind(&row.session)
         .bind(row.title.as_ref().map(Untrusted::raw))
         .bind(row.model.as_ref().map(Untrusted::raw))
+        .bind(row.context_tokens.map(signed))
         .bind(millis(row.created_at))
         .bind(millis(Timestamp::now()))
         .execute(&mut **self)

@@ -128,7 +128,8 @@ pub fn talk(model: &mut Model, items: Vec<Item>) {
         conversation: conversation(),
         title: "fix the tests".into(),
         model: Some("claude-sonnet-4-5".into()),
-        usage: Usage { input_tokens: 11_300, output_tokens: 900, cost: MicroDollars(31_000) },
+        context_tokens: Some(12_200),
+        usage: Usage { input_tokens: 41_300, output_tokens: 900, cost: MicroDollars(31_000) },
     });
     let mut chat = Chat { info, ..Chat::default() };
     let items =

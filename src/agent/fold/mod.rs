@@ -37,6 +37,7 @@ pub struct Fold {
     open: open::Open,
     session: Option<String>,
     model: Option<Untrusted>,
+    context: Option<u64>,
     results: u64,
     total: Usage,
     spent: Usage,
@@ -75,7 +76,12 @@ impl Fold {
             }
             Event::ConversationReset(reset) => {
                 self.session = Some(reset.new_conversation_id.clone());
+                self.context = Some(0);
                 vec![notice::item(line, Level::Info, "a new conversation begins here")]
+            }
+            Event::CompactBoundary(compact) => {
+                self.context = Some(compact.compact_metadata.post_tokens);
+                notice::of(line).into_iter().collect()
             }
             Event::Assistant(assistant) => self.assistant(line, assistant),
             Event::User(user) => self.user(line, user),
@@ -109,6 +115,12 @@ impl Fold {
     /// The model that answers.
     pub fn model(&self) -> Option<&Untrusted> {
         self.model.as_ref()
+    }
+
+    /// Tokens that the conversation takes up in its context, as its last message said; a task of a sub-agent has a context
+    /// of its own.
+    pub fn context(&self) -> Option<u64> {
+        self.context
     }
 
     /// What this process has cost so far: the sum of its results.
@@ -162,6 +174,11 @@ impl Fold {
 
     fn assistant(&mut self, line: &Line, assistant: &Assistant) -> Vec<Item> {
         let message = &assistant.message;
+        let context = message.usage.context();
+        // The CLI's own words come with zeros.
+        if line.parent.is_none() && context > 0 {
+            self.context = Some(context);
+        }
         let blocks = match &message.content {
             Content::Text(text) => &[Block::Text { text: text.clone() }][..],
             Content::Blocks(blocks) => blocks,

@@ -26,6 +26,18 @@ fn fold(lines: &[Line]) -> (Vec<Item>, Fold) {
     (transcript(changed), fold)
 }
 
+#[test]
+fn how_full_the_context_is_is_said_by_the_last_message_of_the_conversation_itself() {
+    let of = |name| fold(&recording(name)).1.context();
+    assert_eq!(of("plain"), Some(12_577));
+    assert_eq!(of("subagent"), Some(12_823), "a task's context is its own");
+    assert_eq!(of("err-401"), None, "what the CLI says itself has taken nothing up");
+    assert_eq!(of("slash-clear"), Some(0));
+    let strange = r#"{"type":"assistant","message":{"id":"m","content":"hi","usage":{"input_tokens":null}}}"#;
+    let (items, fold) = fold(&[parse(strange)]);
+    assert_eq!((items.len(), fold.context()), (1, None), "a message is worth more than its figures");
+}
+
 /// A transcript in a form that reads like one.
 fn outline(items: &[Item]) -> Vec<String> {
     items

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::partial::TokenUsage;
 use crate::core::Untrusted;
 
 /// `assistant`.
@@ -83,6 +84,9 @@ pub struct Message {
     pub model: Untrusted,
     /// Text, or blocks.
     pub content: Content,
+    /// What it took; the same on each line of a message.
+    #[serde(default, deserialize_with = "TokenUsage::or_none")]
+    pub usage: TokenUsage,
 }
 
 /// A message's content: the API allows both forms.

@@ -242,6 +242,7 @@ impl Inner {
             session: None,
             title: None,
             model: None,
+            context_tokens: None,
             created_at: Timestamp::now(),
         }))
     }

@@ -88,6 +88,7 @@ impl Inner {
                 conversation: row.conversation,
                 title: row.title.unwrap_or_default(),
                 model: row.model,
+                context_tokens: row.context_tokens,
                 usage: self.store.usage(row.conversation).await?,
             }),
         })

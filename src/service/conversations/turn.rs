@@ -214,6 +214,7 @@ impl Started {
             turn.conversation.session = Some(session.to_owned());
         }
         turn.conversation.model = turn.reader.fold().model().cloned();
+        turn.conversation.context_tokens = turn.reader.fold().context();
         let (conversation, row, request) = (turn.conversation.clone(), turn.row.clone(), turn.run.request_id);
         let store = turn.inner.store.clone();
         async move {

@@ -1,7 +1,7 @@
 //! Conversations: titles, items, searches, and what was spent.
 
 use super::*;
-use crate::core::{ConversationId, Item, ItemBody, MicroDollars, SandboxId, Untrusted, Usage, item::Tool};
+use crate::core::{ConversationId, Item, ItemBody, MicroDollars, SandboxId, Usage, item::Tool};
 
 fn conversation(account: &AccountId) -> ConversationRow {
     ConversationRow {
@@ -12,6 +12,7 @@ fn conversation(account: &AccountId) -> ConversationRow {
         session: None,
         title: None,
         model: None,
+        context_tokens: None,
         created_at: timestamp(1),
     }
 }
@@ -42,13 +43,18 @@ async fn items_keep_their_place_and_usage_counts_once() {
 }
 
 #[tokio::test]
-async fn a_conversation_keeps_its_first_title_and_its_last_model() {
+async fn a_conversation_keeps_its_first_title_and_the_last_of_its_model_and_context() {
     let f = Fixture::new().await;
     let row = conversation(&account());
     let id = row.conversation;
-    for (title, model) in [(None, None), (Some("herons"), Some("opus")), (Some("egrets"), Some("haiku")), (None, None)]
-    {
-        let row = ConversationRow { title: title.map(Untrusted::new), model: model.map(Untrusted::new), ..row.clone() };
+    let said = [("herons", "opus", 12_000), ("egrets", "haiku", 9_000)].map(Some);
+    for said in [None].into_iter().chain(said).chain([None]) {
+        let row = ConversationRow {
+            title: said.map(|(title, ..)| title.into()),
+            model: said.map(|(_, model, _)| model.into()),
+            context_tokens: said.map(|(.., tokens)| tokens),
+            ..row.clone()
+        };
         f.store
             .write::<_, StoreError, _>(Pace::Now, move |tx| Box::pin(async move { tx.put_conversation(&row).await }))
             .await
@@ -56,6 +62,7 @@ async fn a_conversation_keeps_its_first_title_and_its_last_model() {
     }
     let row = f.store.conversation(id).await.unwrap().unwrap();
     assert_eq!((row.title.unwrap().raw(), row.model.unwrap().raw()), ("herons", "haiku"));
+    assert_eq!(row.context_tokens, Some(9_000));
 }
 
 #[tokio::test]

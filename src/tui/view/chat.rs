@@ -64,8 +64,7 @@ fn draw_title(paint: &mut Paint<'_>, area: Rect) {
         if let Some(name) = named {
             right.extend([Piece::of(&name.clean_line(), dim), Piece::ours(dot, dim)]);
         }
-        let tokens = info.usage.input_tokens.saturating_add(info.usage.output_tokens);
-        if tokens > 0 {
+        if let Some(tokens) = info.context_tokens.filter(|n| *n > 0) {
             right.push(Piece::ours(words::tokens(tokens), dim));
         }
     }

@@ -208,7 +208,8 @@ fn what_the_title_says_of_a_conversation_is_as_new_as_its_last_turn() {
         conversation: ConversationId(Uuid::from_u128(7)),
         title: "go".into(),
         model: Some("a model".into()),
-        usage: Usage { input_tokens: tokens, ..Usage::default() },
+        context_tokens: Some(tokens),
+        usage: Usage::default(),
     };
     let page = |tokens| {
         let (items, conversation) = (Vec::new(), Some(of(tokens)));
