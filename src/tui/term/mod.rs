@@ -20,13 +20,16 @@ mod screen;
 mod signals;
 mod tty;
 
-use std::{collections::VecDeque, env, future::pending, io, sync::Arc};
+use std::{collections::VecDeque, env, future::pending, io, os::fd::OwnedFd, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use ratatui::{Frame, Terminal};
 use rustix::io::Errno;
 use tokio::{
-    io::unix::{AsyncFd, AsyncFdReadyGuard},
+    io::{
+        Interest,
+        unix::{AsyncFd, AsyncFdReadyGuard},
+    },
     time::{Instant, sleep_until},
 };
 
@@ -69,7 +72,10 @@ pub fn look() -> Result<Size, Refused> {
 /// The terminal, ours while this lives.
 #[derive(Debug)]
 pub struct Term {
+    /// Watched for input only: room for output comes back after every frame, and each time would wake us for nothing.
     tty: AsyncFd<Arc<Tty>>,
+    /// Watched for room, while there is something that didn't find any.
+    room: Option<AsyncFd<OwnedFd>>,
     signals: Signals,
     input: Input,
     events: VecDeque<TermEvent>,
@@ -111,9 +117,10 @@ impl Term {
         let remote = ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| env::var_os(name).is_some());
         // Its successor has to be promised that the descriptor stays open and the same; `Tty` owns it.
         #[expect(deprecated, reason = "`register` is unsafe, and no code here is")]
-        let tty = AsyncFd::new(tty)?;
+        let tty = AsyncFd::with_interest(tty, Interest::READABLE)?;
         let mut term = Self {
             tty,
+            room: None,
             signals: Signals::new()?,
             input: Input::new(remote),
             events: VecDeque::new(),
@@ -157,24 +164,17 @@ impl Term {
             if let Some(event) = self.events.pop_front() {
                 return event;
             }
-            let waiting = !self.out.is_empty();
-            if self.stale && !waiting && !self.pace.is_full() {
+            if self.stale && self.out.is_empty() && !self.pace.is_full() {
                 return self.resized();
             }
             let came = {
-                let Self { tty, signals, input, events, pace, .. } = self;
+                let Self { tty, room, signals, input, events, pace, .. } = self;
                 let deadline = input.deadline().into_iter().chain(pace.deadline()).min();
                 tokio::select! {
                     biased;
                     told = signals.next() => Came::Signal(told),
                     ready = tty.readable() => Came::Input(ready.and_then(|mut ready| read(&mut ready, input, events))),
-                    ready = tty.writable(), if waiting => {
-                        // Before the write: should it find no room, the next edge wakes us.
-                        if let Ok(mut ready) = ready {
-                            ready.clear_ready();
-                        }
-                        Came::Room
-                    }
+                    () = has_room(room.as_ref()) => Came::Room,
                     () = until(deadline) => Came::Time,
                 }
             };
@@ -306,7 +306,18 @@ impl Term {
     }
 
     fn send(&mut self) {
-        if self.out.send(self.tty.get_ref().fd()).is_err() {
+        let fd = self.tty.get_ref().fd();
+        let sent = self.out.send(fd);
+        if self.out.is_empty() {
+            self.room = None;
+        }
+        let watched = sent.and_then(|()| {
+            if !self.out.is_empty() && self.room.is_none() {
+                self.room = Some(watch_room(fd)?);
+            }
+            Ok(())
+        });
+        if watched.is_err() {
             self.life = Life::Ending;
         }
     }
@@ -315,6 +326,20 @@ impl Term {
 impl Drop for Term {
     fn drop(&mut self) {
         let _ = self.leave();
+    }
+}
+
+/// A duplicate: what watches a descriptor does so for one purpose, and ours is watched for input.
+fn watch_room(fd: &OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    #[expect(deprecated, reason = "`register` is unsafe, and no code here is")]
+    AsyncFd::with_interest(fd.try_clone()?, Interest::WRITABLE)
+}
+
+async fn has_room(room: Option<&AsyncFd<OwnedFd>>) {
+    let Some(room) = room else { return pending().await };
+    // Before the write: should it find no room, the next edge wakes us.
+    if let Ok(mut ready) = room.writable().await {
+        ready.clear_ready();
     }
 }
 
