@@ -38,17 +38,15 @@ pub(super) fn run(global: &Global) -> Result<(), Failure> {
     let ended = runtime.block_on(async {
         term::restore_on_panic();
         let mut term = Term::open(Manners { mouse: options.mouse }).map_err(refused)?;
-        // Where there is no screen nothing is made.
-        let client = context.client()?;
         // In the first moment that the screen has nothing to do, which is after its first frame.
         let log = tokio::spawn(async { screen_log::start(log) });
-        let ended = runtime::run(&mut term, client, options).await;
+        let ended = runtime::run(&mut term, || context.client().map_err(Failure::from), options).await;
         let signal = term.signal().and_then(|signal| u8::try_from(signal).ok());
         term.close()?;
         drop(log.await);
         match signal {
             Some(signal) => Err(Failure::Exit(128_u8.saturating_add(signal))),
-            None => Ok(ended?),
+            None => ended,
         }
     });
     // A call may still wait for the server; it ends with the process.

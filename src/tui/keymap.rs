@@ -20,10 +20,9 @@ const MAX_SEQUENCE: usize = 3;
 /// All bindings.
 #[derive(Debug, Clone)]
 pub struct Keymap {
-    /// In the order of the file, so that the first key of an action is the one that hints show.
+    /// In the order of the file, so that the first key of an action is the one that hints show. Two hundred; to look
+    /// through them costs less than a map would, which each start would have to make.
     bindings: Vec<Binding>,
-    /// The same by what is pressed.
-    by_keys: BTreeMap<(Context, Vec<Key>), Action>,
 }
 
 /// One action's keys in one context.
@@ -74,11 +73,10 @@ impl Keymap {
                 }
             }
         }
-        let by_keys = index(&bindings).map_err(|problem| {
-            let path = user.map_or(Path::new("assets/keymap.toml"), |(path, _)| path);
-            KeymapError(format!("{}:{problem}", path.display()))
-        })?;
-        Ok(Self { bindings, by_keys })
+        if let Some((path, _)) = user {
+            check(&bindings).map_err(|problem| KeymapError(format!("{}:{problem}", path.display())))?;
+        }
+        Ok(Self { bindings })
     }
 
     /// What a sequence means in a context; what that doesn't bind is looked up in [`Context::Global`].
@@ -91,13 +89,21 @@ impl Keymap {
     }
 
     fn meaning_in(&self, context: Context, keys: &[Key]) -> Meaning {
-        let from = (context, keys.to_vec());
-        // Sequences that begin with these keys stand right behind them in the order of the map.
-        match self.by_keys.range(from..).next() {
-            Some(((c, found), action)) if *c == context && found == keys => Meaning::Action(*action),
-            Some(((c, found), _)) if *c == context && found.starts_with(keys) => Meaning::Begins,
-            _ => Meaning::Nothing,
+        let mut meaning = Meaning::Nothing;
+        for (sequence, action) in self.beginning(context, keys) {
+            if sequence == keys {
+                return Meaning::Action(action);
+            }
+            meaning = Meaning::Begins;
         }
+        meaning
+    }
+
+    /// Sequences of one context that begin with these keys, or are these.
+    fn beginning(&self, context: Context, keys: &[Key]) -> impl Iterator<Item = (&[Key], Action)> {
+        let of = self.bindings.iter().filter(move |binding| binding.context == context);
+        of.flat_map(|binding| binding.sequences.iter().map(|sequence| (sequence.as_slice(), binding.action)))
+            .filter(move |(sequence, _)| sequence.starts_with(keys))
     }
 
     /// The keys of an action in a context (or global), as they are written (`ctrl-x s`), the first one first.
@@ -117,15 +123,14 @@ impl Keymap {
     pub fn following(&self, context: Context, keys: &[Key]) -> Vec<(Key, Action)> {
         let mut found: Vec<(Key, Action)> = Vec::new();
         for context in [context, Context::Global] {
-            for ((c, sequence), action) in self.by_keys.range((context, keys.to_vec())..) {
-                if *c != context || !sequence.starts_with(keys) {
-                    break;
-                }
+            let from = found.len();
+            for (sequence, action) in self.beginning(context, keys) {
                 let Some(next) = sequence.get(keys.len()) else { continue };
                 if !found.iter().any(|(key, _)| key == next) {
-                    found.push((*next, *action));
+                    found.push((*next, action));
                 }
             }
+            found[from..].sort_by_key(|(key, _)| *key);
         }
         found
     }
@@ -225,8 +230,8 @@ fn sequence(text: &str, context: Context) -> Result<Vec<Key>, String> {
     }
 }
 
-/// Bindings by their keys; an error when two can't be told apart: `LINE: …`.
-fn index(bindings: &[Binding]) -> Result<BTreeMap<(Context, Vec<Key>), Action>, String> {
+/// An error when two bindings can't be told apart: `LINE: …`. The default ones can; a test holds it.
+fn check(bindings: &[Binding]) -> Result<(), String> {
     let mut by_keys: BTreeMap<(Context, Vec<Key>), &Binding> = BTreeMap::new();
     for binding in bindings {
         for keys in &binding.sequences {
@@ -258,7 +263,7 @@ fn index(bindings: &[Binding]) -> Result<BTreeMap<(Context, Vec<Key>), Action>, 
             return Err(conflict(other, binding, &problem));
         }
     }
-    Ok(by_keys.into_iter().map(|(at, binding)| (at, binding.action)).collect())
+    Ok(())
 }
 
 fn conflict(a: &Binding, b: &Binding, problem: &str) -> String {
@@ -293,6 +298,7 @@ mod tests {
     #[test]
     fn the_default_keymap_has_no_conflict_and_binds_every_action_somewhere() {
         let keymap = Keymap::load(None).unwrap();
+        assert_eq!(check(&keymap.bindings), Ok(()));
         for action in Action::ALL {
             assert!(
                 Context::ALL.iter().any(|context| !keymap.keys(*context, *action).is_empty()),

@@ -109,12 +109,16 @@ impl Themes {
     }
 }
 
-/// Opens the screen and runs it to its end. The server is started by the first call. The terminal is given back by its
-/// owner.
+/// Opens the screen and runs it to its end. The client is asked for when the first frame stands, which needs none; the
+/// server is started by the first call. The terminal is given back by its owner.
 ///
 /// # Errors
-/// The terminal's.
-pub async fn run(term: &mut Term, client: Client, options: Options) -> io::Result<()> {
+/// The terminal's, and why there is no client.
+pub async fn run<E: From<io::Error>>(
+    term: &mut Term,
+    client: impl FnOnce() -> Result<Client, E>,
+    options: Options,
+) -> Result<(), E> {
     let Options { scope, keymap, mut themes, mouse, ascii, still, far, data, clipboard } = options;
     let place = Place {
         account: scope.account.clone(),
@@ -131,6 +135,7 @@ pub async fn run(term: &mut Term, client: Client, options: Options) -> io::Resul
     let theme = themes.for_background(None);
     term.draw(|frame| view::draw(&model, theme, frame))?;
     model.place.zone = TimeZone::system();
+    let client = client()?;
 
     let (sender, queue) = mpsc::channel(QUEUE);
     tokio::spawn(follow::follow(client.clone(), scope.account.clone(), sender.clone()));
@@ -139,7 +144,8 @@ pub async fn run(term: &mut Term, client: Client, options: Options) -> io::Resul
     let calls = Calls::new(client, scope, data.join("prompts"), drafts, sender);
     Loop { term, model, themes, calls, queue, timers: Timers::default(), own: VecDeque::new(), frame, clipboard, data }
         .run()
-        .await
+        .await?;
+    Ok(())
 }
 
 struct Loop<'a> {
