@@ -82,6 +82,12 @@ fn a_restore_shows_what_it_would_change() {
     let mut many = changes(paths("new", 10_000), paths("heron", 30), paths("old", 1));
     many.shared_with = vec!["hobby".to_owned()];
     assert_snapshot!(screen(&with(preview(ready(many)))));
+    let mut shared = changes(paths("new", 2), Vec::new(), Vec::new());
+    shared.shared_with = (1..=9).map(|n| format!("a-very-long-name-for-a-sandbox-number-{n}-of-the-team")).collect();
+    assert_snapshot!("who_shares_what_a_restore_changes", screen(&with(preview(ready(shared.clone())))));
+    let mut small = with(preview(ready(shared)));
+    small.size = sandbank::tui::app::model::Size { columns: 40, rows: 10 };
+    assert_snapshot!("who_shares_what_a_restore_changes_on_a_small_screen", screen(&small));
     assert_snapshot!(screen(&with(preview(ready(Changes::default())))));
     assert_snapshot!(screen(&with(preview(Remote::Loading { id: EffectId(1) }))));
     assert_snapshot!(screen(&with(preview(Remote::Failed { error: build::unreachable(), last: None }))));
