@@ -3,13 +3,14 @@
 use insta::assert_snapshot;
 use sandbank::{
     api::command::{Changes, PathSize},
-    core::item::Level,
+    core::{SandboxStatus, item::Level},
     tui::app::{
-        Action, EffectId, Model,
+        Action, EffectId, Event, Model, TermEvent,
         model::{
             Dialog, Focus, Remote,
             dialog::{Choice, CreateForm, Field, Palette, Question, Reader, RestorePreview, Then},
         },
+        update,
     },
 };
 
@@ -51,6 +52,23 @@ fn what_destroys_asks_and_the_safe_answer_comes_first() {
         cursor: 0,
     };
     assert_snapshot!(screen(&with(Dialog::Question(question))));
+}
+
+#[test]
+fn one_question_names_all_that_would_end() {
+    let mut model = build::model(80, 24);
+    let long = "a-name-that-is-so-long-that-it-cannot-stand-in-a-row-with-others";
+    let names = ["heron-api", "heron-web", "日本語の名前", long, "owl", "tern", "kite", "hobby"];
+    let named = |(n, name): (i64, &&str)| {
+        let mut one = build::sandbox(&format!("s{n}"), SandboxStatus::Running, n);
+        one.name = (*name).to_owned();
+        one
+    };
+    model.sandboxes = build::list((1..).zip(&names).map(named).collect());
+    for key in ["*", "t"] {
+        update(&mut model, build::at(0), Event::Term(TermEvent::Pressed { key: key.parse().unwrap() }));
+    }
+    assert_snapshot!(screen(&model));
 }
 
 fn changes(added: Vec<PathSize>, changed: Vec<PathSize>, deleted: Vec<PathSize>) -> Changes {

@@ -37,7 +37,7 @@ enum Happening {
     Wait(i64),
 }
 
-const KEYS: [&str; 44] = [
+const KEYS: [&str; 46] = [
     "a",
     "q",
     "j",
@@ -81,11 +81,13 @@ const KEYS: [&str; 44] = [
     "ctrl-g",
     "alt-z",
     "space",
+    "V",
+    "*",
     "1",
 ];
 
 fn happening() -> impl Strategy<Value = Happening> {
-    let mouse = prop_oneof![Just(Mouse::Click), Just(Mouse::WheelUp), Just(Mouse::WheelDown)];
+    let mouse = prop_oneof![Just(Mouse::Click), Just(Mouse::CtrlClick), Just(Mouse::WheelUp), Just(Mouse::WheelDown)];
     let timer = prop_oneof![
         Just(Timer::Minute),
         Just(Timer::Second),
@@ -227,6 +229,19 @@ impl World {
             assert!(place.is_none_or(|place| place < shown));
             assert!(cursor || shown == 0, "rows without a cursor");
         }
+        let rows: Vec<_> =
+            model.sandboxes.all().iter().filter(|sandbox| sandbox.status == SandboxStatus::Running).collect();
+        for mark in &model.sandboxes.marks {
+            assert!(rows.iter().any(|sandbox| sandbox.sandbox_id == *mark), "{mark} is marked and isn't there");
+        }
+        for mark in &model.versions.marks {
+            assert!(model.version_by_id(*mark).is_some(), "{mark} is marked and isn't there");
+        }
+        for request in model.jobs.running.keys() {
+            let task = model.tasks.all.get(request);
+            assert!(task.is_some_and(|task| task.end.is_none()), "{request} is a job and isn't under way");
+        }
+        assert!(model.jobs.all() == 0 || !model.jobs.is_empty(), "jobs that are over are forgotten");
         if !layout::too_small(model.size) {
             let areas = layout::areas(model);
             let area = match model.focus {
