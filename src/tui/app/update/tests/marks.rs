@@ -336,6 +336,6 @@ fn ten_thousand_marks_hold_nothing_up() {
     assert_eq!((screen.model.jobs.waiting.len(), screen.model.sandboxes.marks.len()), (0, 4));
     assert_eq!(words(&screen.well(asked[0].1, 3)).len(), 0);
     screen.press("esc q");
-    // A debug build on a busy machine; what is done for each mark with each of the others takes minutes.
-    assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
+    // A debug build on a busy machine; what is done for each mark with each of the others takes longer by far.
+    assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
 }
