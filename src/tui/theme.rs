@@ -31,6 +31,8 @@ pub enum Part {
     Selected,
     /// The row with the cursor, in another pane.
     SelectedElsewhere,
+    /// A row with a mark.
+    Marked,
     /// Letters that fit a filter or search.
     Match,
     /// Secondary words.
@@ -86,12 +88,13 @@ const ROLES: [(&str, Role); 22] = [
 ];
 
 /// Parts by the names that themes use.
-const PARTS: [(&str, Part); 18] = [
+const PARTS: [(&str, Part); 19] = [
     ("title", Part::Title),
     ("accent", Part::Accent),
     ("border", Part::Border),
     ("selected", Part::Selected),
     ("selected_elsewhere", Part::SelectedElsewhere),
+    ("marked", Part::Marked),
     ("match", Part::Match),
     ("dim", Part::Dim),
     ("hint_key", Part::HintKey),

@@ -58,6 +58,37 @@ fn a_scrolled_line_keeps_its_budget_and_frames_their_brackets() {
 }
 
 #[test]
+fn marked_sandboxes_end_after_one_question_and_each_is_saved() {
+    let place = Place::new();
+    for name in ["heron", "tern", "owl"] {
+        place.json(&["sandbox", "create", "--name", name]);
+    }
+    place.sh("heron", "echo kept > /mnt/workspace/note");
+    let mut pty = Pty::of(&place.command(&[]), 80, 24);
+    pty.wait_for("\u{25cf}3");
+    // The newest is first: tern and heron are below it.
+    pty.send("\x1b[?62;22c\x181gj  ");
+    pty.wait_for("2 marked");
+    pty.wait_for("t terminate 2");
+    pty.send("t");
+    pty.wait_for("Terminate 2 sandboxes?");
+    pty.wait_for("tern, heron");
+    pty.send("s");
+    pty.wait_for("tern saved and terminated");
+    pty.wait_for("heron saved and terminated");
+    pty.wait_until("no mark is left", |seen| seen.shows("\u{25cf}1") && !seen.shows("marked"));
+    let left = place.json(&["sandbox", "list"]);
+    let names: Vec<_> = left.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["owl"]);
+    let versions = place.json(&["version", "list"]);
+    let versions = versions.as_array().unwrap();
+    assert_eq!(versions.len(), 2, "each has what its sandbox saw: {versions:?}");
+    assert!(versions.iter().all(|version| version["files"] == 1), "{versions:?}");
+    pty.send("q");
+    assert_eq!(pty.wait(), 0);
+}
+
+#[test]
 fn a_server_that_stands_still_holds_up_neither_keys_nor_the_end() {
     let mut place = Place::new();
     let (pager, paged) = (place.data().with_file_name("pager"), place.data().with_file_name("paged"));

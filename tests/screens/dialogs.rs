@@ -3,13 +3,14 @@
 use insta::assert_snapshot;
 use sandbank::{
     api::command::{Changes, PathSize},
-    core::item::Level,
+    core::{SandboxStatus, item::Level},
     tui::app::{
-        Action, EffectId, Model,
+        Action, EffectId, Event, Model, TermEvent,
         model::{
             Dialog, Focus, Remote,
             dialog::{Choice, CreateForm, Field, Palette, Question, Reader, RestorePreview, Then},
         },
+        update,
     },
 };
 
@@ -53,6 +54,23 @@ fn what_destroys_asks_and_the_safe_answer_comes_first() {
     assert_snapshot!(screen(&with(Dialog::Question(question))));
 }
 
+#[test]
+fn one_question_names_all_that_would_end() {
+    let mut model = build::model(80, 24);
+    let long = "a-name-that-is-so-long-that-it-cannot-stand-in-a-row-with-others";
+    let names = ["heron-api", "heron-web", "日本語の名前", long, "owl", "tern", "kite", "hobby"];
+    let named = |(n, name): (i64, &&str)| {
+        let mut one = build::sandbox(&format!("s{n}"), SandboxStatus::Running, n);
+        one.name = (*name).to_owned();
+        one
+    };
+    model.sandboxes = build::list((1..).zip(&names).map(named).collect());
+    for key in ["*", "t"] {
+        update(&mut model, build::at(0), Event::Term(TermEvent::Pressed { key: key.parse().unwrap() }));
+    }
+    assert_snapshot!(screen(&model));
+}
+
 fn changes(added: Vec<PathSize>, changed: Vec<PathSize>, deleted: Vec<PathSize>) -> Changes {
     Changes { added, changed, deleted, ..Changes::default() }
 }
@@ -82,6 +100,12 @@ fn a_restore_shows_what_it_would_change() {
     let mut many = changes(paths("new", 10_000), paths("heron", 30), paths("old", 1));
     many.shared_with = vec!["hobby".to_owned()];
     assert_snapshot!(screen(&with(preview(ready(many)))));
+    let mut shared = changes(paths("new", 2), Vec::new(), Vec::new());
+    shared.shared_with = (1..=9).map(|n| format!("a-very-long-name-for-a-sandbox-number-{n}-of-the-team")).collect();
+    assert_snapshot!("who_shares_what_a_restore_changes", screen(&with(preview(ready(shared.clone())))));
+    let mut small = with(preview(ready(shared)));
+    small.size = sandbank::tui::app::model::Size { columns: 40, rows: 10 };
+    assert_snapshot!("who_shares_what_a_restore_changes_on_a_small_screen", screen(&small));
     assert_snapshot!(screen(&with(preview(ready(Changes::default())))));
     assert_snapshot!(screen(&with(preview(Remote::Loading { id: EffectId(1) }))));
     assert_snapshot!(screen(&with(preview(Remote::Failed { error: build::unreachable(), last: None }))));

@@ -3,13 +3,16 @@
 use insta::assert_snapshot;
 use sandbank::{
     core::SandboxStatus,
-    tui::app::{
-        EffectId,
-        model::{Focus, Link, Remote, list::Filter},
+    tui::{
+        app::{
+            EffectId,
+            model::{Focus, Link, Remote, list::Filter},
+        },
+        theme::{Background, Colors},
     },
 };
 
-use super::{build, screen};
+use super::{build, screen, screen_in};
 
 #[test]
 fn nothing_is_there_yet() {
@@ -97,6 +100,27 @@ fn a_filter_marks_what_fits() {
     model.sandboxes.filter = Some(Filter { text: "zzz".to_owned(), typing: true });
     model.sandboxes.shown.clear();
     assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn marked_rows_are_told_from_the_one_with_the_cursor() {
+    let mut model = build::model(80, 24);
+    let names = ["heron-api", "heron-web", "tern", "owl", "old-import"];
+    let named = |(n, name): (i64, &&str)| build::sandbox(name, SandboxStatus::Running, 10 * n);
+    model.sandboxes = build::list((1..).zip(&names).map(named).collect());
+    for place in [0, 2, 4] {
+        model.sandboxes.go(place);
+        assert!(model.sandboxes.toggle_mark());
+    }
+    model.sandboxes.go(2);
+    assert_snapshot!(screen(&model));
+    model.size.columns = 120;
+    model.place.ascii = true;
+    model.sandboxes.sort_next();
+    model.sandboxes.filter = Some(Filter { text: "e".to_owned(), typing: false });
+    let shown = screen_in(&model, Background::Dark, Colors::None);
+    assert!(shown.is_ascii(), "{shown}");
+    assert_snapshot!(shown);
 }
 
 #[test]

@@ -93,7 +93,7 @@ actions! {
     Redraw "redraw" "redraw" "Draw the screen anew";
     ToggleMouse "toggle_mouse" "mouse" "Take the mouse, or leave it to the terminal";
     Interrupt "interrupt" "interrupt" "Interrupt what runs in the chat; else clear the draft; else quit";
-    Back "back" "back" "Close what is open, or go back to the lists";
+    Back "back" "back" "Close what is open, take marks away, or go back";
     Refresh "refresh" "refresh" "Ask the server for everything again";
     // Focus.
     NextPane "next_pane" "next pane" "Go to the next pane";
@@ -114,10 +114,15 @@ actions! {
     Open "open" "open" "Open what is selected";
     Filter "filter" "filter" "Show only what fits";
     Sort "sort" "sort" "Sort the list by something else";
+    // Marking.
+    Mark "mark" "mark" "Mark the selected row or take its mark away";
+    MarkRange "mark_range" "mark to here" "Mark all from the row marked last to the selected";
+    MarkAll "mark_all" "mark all" "Mark all that is shown, or take its marks away";
+    CopyIds "copy_ids" "copy id" "Copy the ids of the selected or the marked rows";
     // Sandboxes and versions.
     CreateSandbox "create_sandbox" "new" "Create a sandbox";
-    TerminateSandbox "terminate_sandbox" "terminate" "Terminate the selected sandbox";
-    Save "save" "save" "Save the workspace of the selected sandbox as a version";
+    TerminateSandbox "terminate_sandbox" "terminate" "Terminate the selected or the marked sandboxes";
+    Save "save" "save" "Save the selected or the marked workspaces as versions";
     Restore "restore" "restore" "Show what restoring the selected version would change, then restore it";
     ToggleEnded "toggle_ended" "ended" "Show or hide sandboxes that ended";
     ShowProgress "show_progress" "progress" "Show what is being done, with its log";

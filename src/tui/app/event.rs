@@ -82,6 +82,8 @@ pub enum TermEvent {
 pub enum Mouse {
     /// The left button went down.
     Click,
+    /// The same, with control held.
+    CtrlClick,
     /// The wheel turned up by one notch.
     WheelUp,
     /// The wheel turned down by one notch.

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::{
     draft,
     model::{
-        Dialog, Focus, Model, Remote, Size,
+        Dialog, Focus, Model, Size,
         dialog::{CreateForm, Field, Palette, Question},
     },
     reader,
@@ -22,6 +22,9 @@ pub const NAMED_TABS: u16 = 60;
 
 /// From this width on a list's rows have all their columns: a sandbox's image too, a version's age.
 pub const WIDE_LIST: u16 = 60;
+
+/// Columns at the left of a list's rows for the two marks: the row's own, and the cursor's.
+pub const MARKS: u16 = 2;
 
 /// Columns before a transcript's text: the selection's mark and a blank.
 pub const GUTTER: u16 = 2;
@@ -151,7 +154,7 @@ pub fn dialog(model: &Model, dialog: &Dialog) -> Rect {
         Dialog::Progress { .. } if reader::len(model, dialog, text) <= SHORT_LOG => 3 + SHORT_LOG,
         Dialog::Progress { .. } => usize::from(rows),
         Dialog::Restore(_) | Dialog::Help(_) | Dialog::Toasts(_) => {
-            let (above, below) = around(dialog);
+            let (above, below) = around(model, dialog, text);
             usize::from(above + below) + reader::len(model, dialog, text).max(1)
         }
     };
@@ -162,12 +165,12 @@ pub fn dialog(model: &Model, dialog: &Dialog) -> Rect {
 }
 
 /// Rows above and below a reader's own inside its dialog.
-fn around(dialog: &Dialog) -> (u16, u16) {
+fn around(model: &Model, dialog: &Dialog, columns: u16) -> (u16, u16) {
     match dialog {
         // The summary, who else it changes, and a blank; a blank and the choices.
         Dialog::Restore(preview) => {
-            let shared = matches!(&preview.changes, Remote::Ready { data, .. } if !data.shared_with.is_empty());
-            (2 + u16::from(shared), 2)
+            let shared = reader::shared(model, preview, columns).len();
+            (2 + u16::try_from(shared).unwrap_or(0), 2)
         }
         // The line of the filter and a blank.
         Dialog::Help(_) => (2, 0),
@@ -185,7 +188,7 @@ pub fn inside(frame: Rect) -> Rect {
 /// The rows of a reader: what scrolls in help, a log, earlier messages or what a restore changes.
 pub fn reader_rows(model: &Model, open: &Dialog) -> Rect {
     let inside = inside(dialog(model, open));
-    let (above, below) = around(open);
+    let (above, below) = around(model, open, inside.width);
     Rect { y: inside.y + above, height: inside.height.saturating_sub(above + below), ..inside }
 }
 

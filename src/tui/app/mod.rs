@@ -10,6 +10,7 @@ pub mod event;
 mod fuzzy;
 pub mod layout;
 pub mod model;
+mod names;
 pub mod reader;
 pub mod slash;
 mod update;

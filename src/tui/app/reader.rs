@@ -3,7 +3,8 @@
 use super::{
     action::{Action, Context},
     draft,
-    model::{Dialog, Focus, Model, Remote, Task, Toast},
+    model::{Dialog, Focus, Model, Remote, Task, Toast, dialog::RestorePreview},
+    names::{fitting, listed},
 };
 use crate::{
     api::command::{Changes, PathSize},
@@ -34,6 +35,30 @@ pub fn len(model: &Model, dialog: &Dialog, columns: u16) -> usize {
         Dialog::Toasts(_) => messages(model, &wanted, columns).len(),
         Dialog::Create(_) | Dialog::Question(_) | Dialog::Palette(_) => 0,
     }
+}
+
+/// Which other sandboxes a restore changes too, in rows of so many columns: their names have two rows at most, and one
+/// where a second would leave none for what changes.
+pub fn shared(model: &Model, preview: &RestorePreview, columns: u16) -> Vec<Line> {
+    /// From this height on there is room for both.
+    const ROOMY: u16 = 14;
+    let names = match &preview.changes {
+        Remote::Ready { data, .. } if !data.is_empty() => data.shared_with.as_slice(),
+        _ => &[],
+    };
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let most = if model.size.rows < ROOMY { 1 } else { 2 };
+    let text = fitting(names.len(), columns, most, |shown| {
+        let names = listed(names.iter().map(String::as_str), shown, model.place.ascii);
+        let why = if most > 1 { ": the workspace is the same" } else { "" };
+        format!("It changes in {names} too{why}.")
+    });
+    let mut lines = Vec::new();
+    folded(Vec::new(), &sanitize(&text), Role::Warning, columns, &mut lines);
+    lines.truncate(most);
+    lines
 }
 
 /// The rows from one on, as many as are seen.

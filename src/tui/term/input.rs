@@ -117,6 +117,9 @@ impl Input {
             Raw::Key(event) => key(event).map(|key| TermEvent::Pressed { key }),
             Raw::Mouse(event) => {
                 let what = match event.kind {
+                    MouseEventKind::Down(MouseButton::Left) if event.modifiers.contains(Modifiers::CONTROL) => {
+                        Mouse::CtrlClick
+                    }
                     MouseEventKind::Down(MouseButton::Left) => Mouse::Click,
                     MouseEventKind::ScrollUp => Mouse::WheelUp,
                     MouseEventKind::ScrollDown => Mouse::WheelDown,
@@ -355,8 +358,8 @@ mod tests {
     fn the_mouse_clicks_and_turns_its_wheel() {
         let mouse = |what| TermEvent::Mouse { what, column: 9, row: 199 };
         assert_eq!(
-            events(b"\x1b[<0;10;200M\x1b[<64;10;200M\x1b[<65;10;200M"),
-            [mouse(Mouse::Click), mouse(Mouse::WheelUp), mouse(Mouse::WheelDown)]
+            events(b"\x1b[<0;10;200M\x1b[<16;10;200M\x1b[<64;10;200M\x1b[<65;10;200M"),
+            [mouse(Mouse::Click), mouse(Mouse::CtrlClick), mouse(Mouse::WheelUp), mouse(Mouse::WheelDown)]
         );
     }
 

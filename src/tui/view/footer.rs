@@ -1,5 +1,7 @@
 //! The last row: what the keys do here, the most useful first; the least useful give way when there is no room.
 
+use std::borrow::Cow;
+
 use ratatui::layout::Rect;
 
 use super::paint::{Paint, Piece, columns};
@@ -29,7 +31,8 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
         let pressed: Vec<_> = paint.model.chord.iter().map(ToString::to_string).collect();
         let used = paint.text((area.x, area.y), area.width, &pressed.join(" "), paint.theme.part(Part::Accent));
         let following = paint.model.keymap.following(context, &paint.model.chord);
-        let hints: Vec<_> = following.into_iter().map(|(key, action)| (key.to_string(), action.hint())).collect();
+        let hints = following.into_iter().map(|(key, action)| (key.to_string(), paint.model.hint(action)));
+        let hints: Vec<_> = hints.collect();
         let x = (area.x + used + 3).min(area.right());
         draw_hints(paint, Rect { x, width: area.right() - x, ..area }, &hints);
         return;
@@ -38,7 +41,7 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
         .model
         .useful()
         .into_iter()
-        .filter_map(|action| Some((paint.key(context, action)?, action.hint())))
+        .filter_map(|action| Some((paint.key(context, action)?, paint.model.hint(action))))
         // That `down` goes down needs no telling.
         .filter(|(key, word)| key != word)
         .collect();
@@ -56,7 +59,7 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect) {
 }
 
 /// Draws those that fit; gives their columns, with the gap behind them.
-fn draw_hints(paint: &mut Paint<'_>, area: Rect, hints: &[(String, &'static str)]) -> u16 {
+fn draw_hints(paint: &mut Paint<'_>, area: Rect, hints: &[(String, Cow<'static, str>)]) -> u16 {
     // Three blanks between hints, or two when more of them fit so.
     let wide: usize = hints.iter().map(|(key, word)| key.len() + word.len() + 4).sum();
     let gap = if wide.saturating_sub(3) <= usize::from(area.width) { 3 } else { 2 };

@@ -94,9 +94,9 @@ fn unseen(paint: &Paint<'_>) -> Option<String> {
     if !paint.model.dialogs.is_empty() {
         return None;
     }
-    let tasks = paint.model.tasks.all.values();
-    let doing: Vec<_> = tasks.filter(|task| task.ours && task.end.is_none() && !task.converses()).collect();
-    let newest = doing.iter().max_by_key(|task| task.number)?;
+    let (tasks, jobs) = (paint.model.tasks.all.iter(), &paint.model.jobs);
+    let doing: Vec<_> = tasks.filter(|(_, task)| task.ours && task.end.is_none() && !task.converses()).collect();
+    let (_, newest) = doing.iter().max_by_key(|(request, task)| (jobs.running.contains_key(request), task.number))?;
     let word = match newest.kind.as_str() {
         "sandbox_create" => "creating",
         "sandbox_terminate" => "terminating",
@@ -104,9 +104,12 @@ fn unseen(paint: &Paint<'_>) -> Option<String> {
         "version_restore" => "restoring",
         _ => "working",
     };
-    let more = doing.len() - 1;
+    // What is one of several is counted with them; beside them there may be more.
+    let more = doing.len() - jobs.running.len().max(1);
+    let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
     Some(match newest.progress {
-        _ if more > 0 => format!("{word} and {more} more"),
+        _ if jobs.all() > 1 => format!("{word} {} of {}{and_more}", jobs.ended + 1, jobs.all()),
+        _ if more > 0 => format!("{word}{and_more}"),
         Some((done, Some(total))) if total > 0 => format!("{word} {} %", done.min(total).saturating_mul(100) / total),
         _ => word.to_owned(),
     })

@@ -19,8 +19,8 @@ use crate::{
     },
 };
 
-/// Columns before a row's text: a blank, the mark, a blank.
-const MARK: u16 = 3;
+/// Columns before a row's text: the row's own mark, the cursor's, a blank.
+const MARK: u16 = layout::MARKS + 1;
 
 /// A list and its words.
 pub(super) struct List<'a, T: Row> {
@@ -50,7 +50,13 @@ impl<T: Row> List<'_, T> {
             let Some(item) = self.listing.all().get(*place) else { continue };
             let line = Rect { y, height: 1, ..rows };
             row(paint, Rect { x: line.x + MARK, width: line.width - MARK - 1, ..line }, item, fits);
-            if self.listing.cursor.as_ref() == Some(&item.id()) {
+            let id = item.id();
+            if self.listing.marks.contains(&id) {
+                let look = paint.part(Part::Marked);
+                paint.text((line.x, y), 1, paint.marks.marked, look);
+                paint.over(line, look);
+            }
+            if self.listing.cursor.as_ref() == Some(&id) {
                 let look = paint.part(if self.focused { Part::Selected } else { Part::SelectedElsewhere });
                 paint.text((line.x + 1, y), 1, paint.marks.cursor, look);
                 paint.over(line, look);
@@ -93,16 +99,14 @@ impl<T: Row> List<'_, T> {
         let style = paint.part(if self.focused { Part::Accent } else { Part::Title });
         let dim = paint.part(Part::Dim);
         let refused = matches!(self.listing.remote, Remote::Failed { last: Some(_), .. });
+        let marked = self.listing.marks.len();
         let count = match &self.listing.remote {
             Remote::NotAsked | Remote::Loading { .. } | Remote::Failed { last: None, .. } => String::new(),
             _ if self.listing.filter.is_some() => format!("{shown} of {kept}"),
+            _ if marked > 0 => shown.to_string(),
             _ if !self.about.is_empty() => format!("{shown} {} {}", paint.marks.dot, self.about),
             _ => shown.to_string(),
         };
-        let mut right = vec![Piece::ours(count, dim)];
-        if refused {
-            right.insert(0, Piece::ours("old ", paint.part(Part::Warning)));
-        }
         let mut left = vec![Piece::ours(self.title, style)];
         // What fits a filter best stands first in any order.
         if let (Some(sort), None) = (self.listing.sort, &self.listing.filter) {
@@ -111,6 +115,19 @@ impl<T: Row> List<'_, T> {
         if let Some(Filter { text, .. }) = &self.listing.filter {
             left.push(Piece::ours("  /", dim));
             left.push(Piece::of(&sanitize_line(text), paint.part(Part::Match)));
+        }
+        let mut right = Vec::new();
+        if refused {
+            right.push(Piece::ours("old ", paint.part(Part::Warning)));
+        }
+        if marked > 0 {
+            right.push(Piece::ours(format!("{marked} marked"), paint.part(Part::Marked)));
+        }
+        let count = if marked > 0 { format!(" {} {count}", paint.marks.dot) } else { count };
+        let wide = |pieces: &[Piece<'_>]| pieces.iter().map(Piece::columns).sum::<u16>();
+        // How many are marked needs its room more than how many there are.
+        if marked == 0 || wide(&left) + 1 + wide(&right) + columns(&count) <= area.width {
+            right.push(Piece::ours(count, dim));
         }
         let used = paint.row(area, &left, &right);
         if self.focused && self.typing() {

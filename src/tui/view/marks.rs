@@ -5,6 +5,8 @@
 pub(super) struct Marks {
     /// Before the row with the cursor.
     pub cursor: &'static str,
+    /// Before a row that is marked.
+    pub marked: &'static str,
     /// Before what runs.
     pub runs: &'static str,
     /// Between words of one line.
@@ -45,6 +47,7 @@ pub(super) struct Lines {
 
 const FULL: Marks = Marks {
     cursor: "▸",
+    marked: "◆",
     runs: "●",
     dot: "·",
     prompt: "›",
@@ -63,6 +66,7 @@ const FULL: Marks = Marks {
 
 const ASCII: Marks = Marks {
     cursor: ">",
+    marked: "+",
     runs: "*",
     dot: "-",
     prompt: ">",

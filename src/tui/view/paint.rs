@@ -48,6 +48,11 @@ impl<'a> Piece<'a> {
     pub fn ours(text: impl Into<Cow<'a, str>>, style: Style) -> Self {
         Self { text: text.into(), style }
     }
+
+    /// How wide it is.
+    pub fn columns(&self) -> u16 {
+        columns(&self.text)
+    }
 }
 
 impl<'a> Paint<'a> {

@@ -32,7 +32,8 @@ pub(super) fn draw(paint: &mut Paint<'_>, area: Rect, palette: &Palette) {
         let room = row.width.saturating_sub(columns(&key) + 4);
         paint.row(row, &[], &[Piece::ours(key, paint.part(Part::HintKey)), Piece::ours(" ", dim)]);
         let style = ratatui::style::Style::new();
-        paint.marked((row.x + 2, y), room, action.help(), style, |at| fits.contains(&at));
+        let help = paint.model.help(*action);
+        paint.marked((row.x + 2, y), room, &help, style, |at| fits.contains(&at));
         if n == palette.cursor {
             paint.text((row.x, y), 1, paint.marks.cursor, style);
             let style = paint.part(Part::Choice);

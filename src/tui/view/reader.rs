@@ -145,10 +145,8 @@ fn draw_preview(paint: &mut Paint<'_>, area: Rect, preview: &RestorePreview) {
                 pieces.push(Piece::ours(format!("{n} {word}   "), paint.part(part)));
             }
             paint.row(first, &pieces, &[]);
-            if !data.shared_with.is_empty() {
-                let text = format!("It changes in {} too: the workspace is the same.", data.shared_with.join(", "));
-                let warning = Piece::of(&sanitize_line(&text), paint.part(Part::Warning));
-                paint.row(Rect { y: area.y + 1, ..first }, &[warning], &[]);
+            for (line, y) in reader::shared(paint.model, preview, area.width).iter().zip(area.y + 1..) {
+                paint.line(Rect { y, ..first }, line);
             }
             true
         }

@@ -144,6 +144,15 @@ pub enum Then {
         /// Its workspace is saved first.
         save: bool,
     },
+    /// Ends sandboxes that were marked.
+    TerminateMarked {
+        /// Which.
+        sandboxes: Vec<SandboxId>,
+        /// Their workspaces are saved first.
+        save: bool,
+    },
+    /// Closes the screen, although some of what was asked for has not begun.
+    Quit,
 }
 
 /// What a restore would change.

@@ -1,5 +1,6 @@
 //! Lists that come from the server, with a selection that stays on its row when the list changes.
 
+mod marks;
 mod rows;
 
 use std::{cmp::Ordering, collections::BTreeSet, fmt::Debug};
@@ -40,7 +41,7 @@ pub enum Remote<T> {
 /// A row of a list.
 pub trait Row: Clone + 'static {
     /// What the selection stays on.
-    type Id: Clone + PartialEq + Debug;
+    type Id: Clone + Ord + Debug;
 
     /// Orders that a person may choose beside the list's own.
     const SORTS: &'static [Sort<Self>];
@@ -56,6 +57,9 @@ pub trait Row: Clone + 'static {
 
     /// What finds a row although it isn't shown, when it begins with at least [`MIN_HANDLE`] typed characters.
     fn handles(&self) -> Vec<String>;
+
+    /// There is something that can be done to several of its kind.
+    fn can_be_marked(&self) -> bool;
 
     /// The list's order: newest first.
     fn order(&self, other: &Self) -> Ordering;
@@ -77,6 +81,11 @@ pub struct Listing<T: Row> {
     pub remote: Remote<Vec<T>>,
     /// The row with the cursor.
     pub cursor: Option<T::Id>,
+    /// Rows that the next action is for, by their ids: whatever is sorted, filtered or asked for again, a mark stays on
+    /// its row, and goes with it.
+    pub marks: BTreeSet<T::Id>,
+    /// Which of them came last: where a range begins.
+    marked_last: Option<T::Id>,
     /// Rows that fit the filter, by their place in the list, best first or in their order, each with the places (in
     /// characters of [`Row::text`]) that fit.
     pub shown: Vec<(usize, Vec<usize>)>,
@@ -114,6 +123,8 @@ impl<T: Row> Default for Listing<T> {
         Self {
             remote: Remote::NotAsked,
             cursor: None,
+            marks: BTreeSet::new(),
+            marked_last: None,
             shown: Vec::new(),
             filter: None,
             sort: None,
@@ -217,6 +228,7 @@ impl<T: Row> Listing<T> {
 
     fn changed(&mut self, follows: bool, keep: impl Fn(&T) -> bool) {
         self.texts.clear();
+        self.forget_marks();
         if follows {
             self.cursor = self.all().first().map(Row::id);
         }

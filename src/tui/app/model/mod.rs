@@ -1,8 +1,10 @@
 //! All that the screen knows. Written by `update` alone, read by the views.
 
+mod armed;
 mod asked;
 pub mod chat;
 pub mod dialog;
+pub mod jobs;
 pub mod list;
 pub mod prompt;
 pub mod task;
@@ -13,7 +15,6 @@ mod useful;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
 };
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -21,8 +22,10 @@ use uuid::Uuid;
 
 pub(super) use self::asked::Asked;
 pub use self::{
+    armed::{ARMED, Armed, ArmedFor},
     chat::Chat,
     dialog::Dialog,
+    jobs::Jobs,
     list::{Listing, Remote},
     prompt::{History, Prompt},
     task::{Task, Tasks},
@@ -76,6 +79,8 @@ pub struct Model {
     pub unowned: Vec<OpenBlock>,
     /// Commands that are being done, ours and others'.
     pub tasks: Tasks,
+    /// What is done to several sandboxes that were marked.
+    pub jobs: Jobs,
     /// What lies over the panes; the last has the keys.
     pub dialogs: Vec<Dialog>,
     /// Messages.
@@ -180,30 +185,6 @@ pub enum Focus {
     Prompt,
 }
 
-/// A key that only counts when it is pressed twice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Armed {
-    /// What the second press does.
-    pub what: ArmedFor,
-    /// Until when it counts.
-    pub until: Timestamp,
-}
-
-/// What a second press does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ArmedFor {
-    /// Stop this turn or shell command.
-    Interrupt {
-        /// Its command.
-        request: RequestId,
-    },
-    /// End the program.
-    Quit,
-}
-
-/// How long "again" counts: long enough to read it, too short to be forgotten.
-pub const ARMED: Duration = Duration::from_secs(2);
-
 /// Seconds after which a server that has not taken a command is said not to answer; it takes milliseconds.
 const PATIENCE: i64 = 3;
 
@@ -237,6 +218,7 @@ impl Model {
             draft: Prompt::default(),
             unowned: Vec::new(),
             tasks: Tasks::default(),
+            jobs: Jobs::default(),
             dialogs: Vec::new(),
             toasts: Toasts::default(),
             history: History::default(),

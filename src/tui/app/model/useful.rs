@@ -1,6 +1,8 @@
 //! What the footer shows and the palette begins with.
 
-use super::{Dialog, Model};
+use std::borrow::Cow;
+
+use super::{Dialog, Focus, Model};
 use crate::tui::app::action::{Action, Context};
 
 impl Model {
@@ -17,6 +19,35 @@ impl Model {
         let restores = matches!(self.dialogs.last(), Some(Dialog::Restore(_)));
         let searching = self.chat().is_some_and(|chat| chat.transcript.search.is_some());
         let wanted: &[(Action, bool)] = match self.context() {
+            Context::Sandboxes if self.marked() > 0 => &[
+                (Action::TerminateSandbox, true),
+                (Action::Save, true),
+                (Action::Back, true),
+                (Action::Mark, true),
+                (Action::Help, true),
+                (Action::Palette, true),
+                (Action::ShowProgress, doing),
+                (Action::Open, sandbox),
+                (Action::CopyIds, true),
+                (Action::MarkRange, true),
+                (Action::MarkAll, true),
+                (Action::Filter, true),
+                (Action::NextPane, true),
+                (Action::Quit, true),
+            ],
+            Context::Versions if self.marked() > 0 => &[
+                (Action::CopyIds, true),
+                (Action::Back, true),
+                (Action::Mark, true),
+                (Action::Restore, restorable),
+                (Action::Help, true),
+                (Action::Palette, true),
+                (Action::MarkRange, true),
+                (Action::MarkAll, true),
+                (Action::Filter, true),
+                (Action::NextPane, true),
+                (Action::Quit, true),
+            ],
             Context::Sandboxes => &[
                 (Action::CreateSandbox, true),
                 (Action::Open, sandbox),
@@ -27,6 +58,7 @@ impl Model {
                 (Action::Palette, true),
                 (Action::Help, true),
                 (Action::Filter, true),
+                (Action::Mark, sandbox),
                 (Action::ToggleEnded, true),
                 (Action::Quit, true),
                 (Action::Sort, true),
@@ -41,6 +73,8 @@ impl Model {
                 (Action::Filter, true),
                 (Action::Quit, true),
                 (Action::Sort, true),
+                (Action::Mark, self.version().is_some()),
+                (Action::CopyIds, self.version().is_some()),
             ],
             Context::Transcript => &[
                 (Action::Interrupt, stops),
@@ -90,5 +124,42 @@ impl Model {
             Context::Global => &[],
         };
         wanted.iter().filter(|(_, makes_sense)| *makes_sense).map(|(action, _)| *action).collect()
+    }
+
+    /// How many rows of the list with the keys are marked.
+    pub fn marked(&self) -> usize {
+        match self.focus {
+            Focus::Sandboxes => self.sandboxes.marks.len(),
+            Focus::Versions => self.versions.marks.len(),
+            Focus::Transcript | Focus::Prompt => 0,
+        }
+    }
+
+    /// Marked sandboxes that an action is for now: their list has the keys.
+    fn marked_sandboxes(&self) -> usize {
+        if self.focus == Focus::Sandboxes { self.marked() } else { 0 }
+    }
+
+    /// What an action does now, in one or two words.
+    pub fn hint(&self, action: Action) -> Cow<'static, str> {
+        // A dialog has keys of its own, and so has the line of a filter.
+        let (open, in_list) = (!self.dialogs.is_empty(), self.context() != Context::Finder);
+        match (action, self.marked(), self.marked_sandboxes()) {
+            _ if open => action.hint().into(),
+            (Action::TerminateSandbox | Action::Save, _, n @ 1..) => format!("{} {n}", action.hint()).into(),
+            (Action::CopyIds, n @ 1.., _) => format!("copy {n}").into(),
+            (Action::Back, 1.., _) if in_list => "unmark".into(),
+            _ => action.hint().into(),
+        }
+    }
+
+    /// What an action does now, in a sentence: the palette's. It acts on what lies below it.
+    pub fn help(&self, action: Action) -> Cow<'static, str> {
+        match (action, self.marked(), self.marked_sandboxes()) {
+            (Action::TerminateSandbox, _, n @ 1..) => format!("Terminate what is marked ({n})").into(),
+            (Action::Save, _, n @ 1..) => format!("Save the workspace of each that is marked ({n})").into(),
+            (Action::CopyIds, n @ 1.., _) => format!("Copy the ids of what is marked ({n})").into(),
+            _ => action.help().into(),
+        }
     }
 }

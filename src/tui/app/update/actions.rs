@@ -48,7 +48,7 @@ impl Step<'_> {
     /// What an action does wherever the keys are.
     pub(super) fn act_anywhere(&mut self, action: Action) {
         match action {
-            Action::Quit => self.quit(),
+            Action::Quit => self.ask_quit(),
             Action::Help => self.open(Dialog::Help(Reader::default())),
             Action::Toasts => self.open(Dialog::Toasts(Reader::default())),
             Action::Palette => self.open_palette(),
@@ -81,6 +81,8 @@ impl Step<'_> {
             Action::Send => self.send(),
             Action::Filter => self.begin_filter(),
             Action::Sort => self.sort(),
+            Action::Mark | Action::MarkRange | Action::MarkAll => self.mark(action),
+            Action::CopyIds => self.copy_ids(),
             _ => {}
         }
     }
@@ -94,10 +96,11 @@ impl Step<'_> {
         self.say(Level::Info, said, "");
     }
 
-    /// Esc: the top thing closes; the second press stops what is under way; else back to the lists.
+    /// Esc: the top thing closes; a list's marks go, and then its filter; the second press stops what is under way; else
+    /// back to the lists.
     fn back(&mut self, armed: Option<ArmedFor>) {
-        self.dismiss_errors();
-        if self.close_top() || self.close_finders() || self.leave_pager() {
+        let told = self.dismiss_errors();
+        if self.close_top() || self.drop_marks(told) || self.close_finders() || self.leave_pager() {
             return;
         }
         match self.model.focus {

@@ -41,7 +41,11 @@ fn kind(dialog: &Dialog) -> Kind {
 impl Step<'_> {
     /// Opens a dialog in the place of one of its kind, so that a few presses of Esc close all.
     pub(super) fn open(&mut self, dialog: Dialog) {
-        self.model.dialogs.retain(|open| kind(open) != kind(&dialog));
+        for replaced in self.model.dialogs.extract_if(.., |open| kind(open) == kind(&dialog)) {
+            if let Dialog::Create(form) = replaced {
+                self.model.kept_form = Some(form);
+            }
+        }
         self.model.dialogs.push(dialog);
         self.forget_previews();
         self.forget_tasks();

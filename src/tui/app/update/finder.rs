@@ -61,7 +61,7 @@ impl Step<'_> {
         palette.found = if palette.text.trim().is_empty() {
             actions.into_iter().map(|action| (action, Vec::new())).collect()
         } else {
-            let texts: Vec<_> = actions.iter().map(|action| action.help()).collect();
+            let texts: Vec<_> = actions.iter().map(|action| self.model.help(*action)).collect();
             let found = fuzzy(&palette.text, &texts).into_iter();
             found.filter_map(|(place, fits)| Some((*actions.get(place)?, fits))).collect()
         };

@@ -44,6 +44,7 @@ impl Step<'_> {
 
     /// Tells a command to stop.
     pub(super) fn stop(&mut self, request: RequestId) {
+        self.begin_no_more_after(request);
         self.model.interrupted.insert(request);
         let id = self.model.ask(Asked::Interrupt(request));
         self.order(Effect::Interrupt { id, request });

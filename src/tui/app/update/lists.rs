@@ -38,6 +38,7 @@ macro_rules! focused {
         }
     };
 }
+pub(super) use focused;
 
 impl Step<'_> {
     pub(super) fn act_in_list(&mut self, action: Action) {
@@ -63,15 +64,20 @@ impl Step<'_> {
     }
 
     pub(super) fn begin_filter(&mut self) {
-        if !matches!(self.model.focus, Focus::Sandboxes | Focus::Versions) {
-            self.focus(Focus::Sandboxes);
-        }
+        self.focus_list();
         focused!(self, list => {
             if list.filter.as_ref().is_none_or(|filter| !filter.typing) {
                 list.before.clone_from(&list.cursor);
             }
             list.filter.get_or_insert_with(Filter::default).typing = true;
         });
+    }
+
+    /// A list has the keys: that of sandboxes, if none had them.
+    pub(super) fn focus_list(&mut self) {
+        if !matches!(self.model.focus, Focus::Sandboxes | Focus::Versions) {
+            self.focus(Focus::Sandboxes);
+        }
     }
 
     /// A key in a filter's line.

@@ -8,9 +8,11 @@ mod dialogs;
 mod drafts;
 mod finder;
 mod focus;
+mod jobs;
 mod keys;
 mod link;
 mod lists;
+mod marks;
 mod mouse;
 mod prompt;
 mod published;
@@ -89,6 +91,7 @@ impl Step<'_> {
         if self.model.ended {
             return;
         }
+        self.settle_jobs();
         if let Some(id) = self.model.sandbox().map(|sandbox| sandbox.sandbox_id.clone()) {
             let chat = self.model.chats.entry(id).or_default();
             // What was typed while there was no sandbox is for the first one; beside a draft of that one's own it is in

@@ -24,7 +24,7 @@ impl Step<'_> {
         let at = Position::new(column, row);
         if !self.model.dialogs.is_empty() {
             match what {
-                Mouse::Click => {
+                Mouse::Click | Mouse::CtrlClick => {
                     self.model.settled = true;
                     self.click_dialog(at);
                 }
@@ -34,26 +34,32 @@ impl Step<'_> {
             return;
         }
         match what {
-            Mouse::Click => {
+            Mouse::Click | Mouse::CtrlClick => {
                 self.model.settled = true;
-                self.click(at);
+                self.click(at, what == Mouse::CtrlClick);
             }
             Mouse::WheelUp => self.wheel(at, -NOTCH),
             Mouse::WheelDown => self.wheel(at, NOTCH),
         }
     }
 
-    fn click(&mut self, at: Position) {
+    fn click(&mut self, at: Position, ctrl: bool) {
         let areas = layout::areas(self.model);
         if let Some(tab) = layout::tabs(self.model).into_iter().find(|tab| tab.area.contains(at)) {
             // Who comes to a running sandbox wants to talk to it.
             self.focus(if tab.pane == Focus::Transcript && self.runs() { Focus::Prompt } else { tab.pane });
         } else if areas.sandboxes.contains(at) {
             self.focus(Focus::Sandboxes);
-            pick(&mut self.model.sandboxes, layout::list_rows(areas.sandboxes), at);
+            let rows = layout::list_rows(areas.sandboxes);
+            if pick(&mut self.model.sandboxes, rows, at) && (ctrl || marks(rows, at)) {
+                self.mark_clicked();
+            }
         } else if areas.versions.contains(at) {
             self.focus(Focus::Versions);
-            pick(&mut self.model.versions, layout::list_rows(areas.versions), at);
+            let rows = layout::list_rows(areas.versions);
+            if pick(&mut self.model.versions, rows, at) && (ctrl || marks(rows, at)) {
+                self.mark_clicked();
+            }
         } else if areas.prompt.contains(at) {
             self.focus(Focus::Prompt);
         } else if areas.transcript.contains(at) {
@@ -119,9 +125,17 @@ impl Step<'_> {
     }
 }
 
-fn pick<T: Row>(list: &mut Listing<T>, rows: Rect, at: Position) {
+/// Puts the cursor on the row that was pointed at. Whether there is one.
+fn pick<T: Row>(list: &mut Listing<T>, rows: Rect, at: Position) -> bool {
     let place = list.top + usize::from(at.y.saturating_sub(rows.y));
-    if rows.contains(at) && place < list.shown.len() {
+    let some = rows.contains(at) && place < list.shown.len();
+    if some {
         list.go(place);
     }
+    some
+}
+
+/// The column of the marks was pointed at.
+fn marks(rows: Rect, at: Position) -> bool {
+    at.x < rows.x + layout::MARKS
 }

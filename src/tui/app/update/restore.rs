@@ -1,6 +1,6 @@
 //! Saving, restoring, ending: what changes workspaces.
 
-use super::Step;
+use super::{Step, jobs::ONE};
 use crate::{
     api::{ApiError, Command, ErrorCode, command::Changes},
     core::{RequestId, SandboxId, VersionId, item::Level},
@@ -8,13 +8,17 @@ use crate::{
         Effect, EffectId,
         model::{
             Asked, Dialog, Focus, Remote,
-            dialog::{Choice, Question, Reader, RestorePreview, Then},
+            dialog::{Reader, RestorePreview, Then},
+            jobs::Work,
         },
     },
 };
 
 impl Step<'_> {
     pub(super) fn save(&mut self, note: &str) {
+        if self.acts_on_marked() {
+            return self.save_marked();
+        }
         let Some(sandbox) = self.target() else { return };
         let command = Command::VersionSave { sandbox: sandbox.as_str().to_owned(), note: note.to_owned() };
         let request = self.submit(command, None);
@@ -108,25 +112,19 @@ impl Step<'_> {
     }
 
     pub(super) fn ask_terminate(&mut self) {
+        if self.acts_on_marked() {
+            return self.ask_terminate_marked();
+        }
         let Some(sandbox) = self.target() else { return };
         let name = self.model.sandbox().map(|sandbox| sandbox.name.clone()).unwrap_or_default();
-        let end = |save: bool| Then::Terminate { sandbox: sandbox.clone(), save };
-        self.open(Dialog::Question(Question {
-            title: crate::core::text::sanitize_line(&format!("Terminate {name}?")).as_str().to_owned(),
-            detail: "The sandbox and all that runs in it ends. The workspace stays on its volume; saved versions stay."
-                .to_owned(),
-            choices: vec![
-                Choice { key: 'k', label: "keep running", then: Then::Nothing },
-                Choice { key: 's', label: "save and terminate", then: end(true) },
-                Choice { key: 'w', label: "terminate without saving", then: end(false) },
-            ],
-            cursor: 0,
-        }));
+        self.ask_to_end(&name, ONE.to_owned(), |save| Then::Terminate { sandbox: sandbox.clone(), save });
     }
 
     pub(super) fn choose(&mut self, then: Then) {
         match then {
             Then::Nothing => {}
+            Then::Quit => self.quit(),
+            Then::TerminateMarked { sandboxes, save } => self.take_on(sandboxes, Work::Terminate { save }),
             Then::Terminate { sandbox, save } => {
                 let command = Command::SandboxTerminate { sandbox: sandbox.as_str().to_owned(), save };
                 let request = self.submit(command, None);

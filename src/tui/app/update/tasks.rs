@@ -144,8 +144,9 @@ impl Step<'_> {
         }
         match answer {
             Ok(answer) if answer.state == CommandState::Done => {
+                let job = self.model.jobs.running.get(&request).map(|job| job.name.clone());
                 self.finish(request, Ok(()));
-                self.done(request, &answer);
+                self.done(request, &answer, job.as_deref());
             }
             Ok(answer) if answer.state == CommandState::Failed => {
                 let error = answer.error.unwrap_or_else(|| ApiError::failed(format!("{} failed", answer.kind)));
@@ -171,6 +172,7 @@ impl Step<'_> {
         let (kind, typed, ours) = (task.kind.clone(), task.typed.take(), task.ours);
         let sandbox = task.sandbox.clone();
         task.end = Some(end.clone());
+        let end = self.job_ended(request, &end).map_or(end, Err);
         if let Err(error) = end
             && ours
             && error.code != ErrorCode::Interrupted
@@ -229,8 +231,8 @@ impl Step<'_> {
         }
     }
 
-    /// What a result says beside the events that came with it.
-    fn done(&mut self, request: RequestId, answer: &CommandAnswer) {
+    /// What a result says beside the events that came with it; `of` is the sandbox when it is one of several.
+    fn done(&mut self, request: RequestId, answer: &CommandAnswer, of: Option<&str>) {
         let result = answer.result.clone();
         match answer.kind.as_str() {
             "sandbox_create" => {
@@ -257,7 +259,9 @@ impl Step<'_> {
                 let files = saved.version.files;
                 self.insert(saved.version);
                 self.close_progress(request);
-                self.say(Level::Info, &format!("Saved {}", figures::count(files, "file", "files")), "");
+                let files = figures::count(files, "file", "files");
+                let said = of.map_or_else(|| format!("Saved {files}"), |name| format!("{name}: saved {files}"));
+                self.say(Level::Info, &said, "");
             }
             "version_restore" => {
                 let Ok(changes) = serde_json::from_value::<Changes>(result) else { return };

@@ -45,8 +45,11 @@ impl Step<'_> {
         self.model.toasts.shown.retain(|toast| toast.level == Level::Error || now < ends(toast));
     }
 
-    pub(super) fn dismiss_errors(&mut self) {
+    /// Takes errors away. Whether there were any.
+    pub(super) fn dismiss_errors(&mut self) -> bool {
+        let before = self.model.toasts.shown.len();
         self.model.toasts.shown.retain(|toast| toast.level != Level::Error);
+        self.model.toasts.shown.len() < before
     }
 
     /// Errors that could be read are gone at the next key; one that came while somebody typed is not.

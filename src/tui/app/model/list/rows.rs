@@ -47,6 +47,11 @@ impl Row for SandboxInfo {
         vec![self.sandbox_id.as_str().to_owned()]
     }
 
+    // What can be done to several is for what runs.
+    fn can_be_marked(&self) -> bool {
+        self.status == SandboxStatus::Running
+    }
+
     fn order(&self, other: &Self) -> Ordering {
         other.created_at.cmp(&self.created_at).then_with(|| self.sandbox_id.cmp(&other.sandbox_id))
     }
@@ -73,6 +78,10 @@ impl Row for Version {
 
     fn handles(&self) -> Vec<String> {
         vec![self.version.to_string(), self.created_at.to_string()]
+    }
+
+    fn can_be_marked(&self) -> bool {
+        true
     }
 
     fn order(&self, other: &Self) -> Ordering {

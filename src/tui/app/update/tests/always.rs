@@ -85,7 +85,7 @@ const KEYS: [&str; 44] = [
 ];
 
 fn happening() -> impl Strategy<Value = Happening> {
-    let mouse = prop_oneof![Just(Mouse::Click), Just(Mouse::WheelUp), Just(Mouse::WheelDown)];
+    let mouse = prop_oneof![Just(Mouse::Click), Just(Mouse::CtrlClick), Just(Mouse::WheelUp), Just(Mouse::WheelDown)];
     let timer = prop_oneof![
         Just(Timer::Minute),
         Just(Timer::Second),
@@ -97,6 +97,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         20 => prop::sample::select(&KEYS[..]).prop_map(Happening::Key),
         2 => prop::sample::select(&["esc", "ctrl-c"][..]).prop_map(Happening::Key),
+        3 => prop::sample::select(&["space", "V", "*"][..]).prop_map(Happening::Key),
         2 => "[a-z\u{301}é\n]{0,40}".prop_map(Happening::Paste),
         1 => (1000..3000_usize).prop_map(|n| Happening::Paste("x\n".repeat(n))),
         2 => (mouse, 0..130_u16, 0..50_u16).prop_map(|(what, column, row)| Happening::Mouse(what, column, row)),
@@ -227,6 +228,19 @@ impl World {
             assert!(place.is_none_or(|place| place < shown));
             assert!(cursor || shown == 0, "rows without a cursor");
         }
+        let rows: Vec<_> =
+            model.sandboxes.all().iter().filter(|sandbox| sandbox.status == SandboxStatus::Running).collect();
+        for mark in &model.sandboxes.marks {
+            assert!(rows.iter().any(|sandbox| sandbox.sandbox_id == *mark), "{mark} is marked and isn't there");
+        }
+        for mark in &model.versions.marks {
+            assert!(model.version_by_id(*mark).is_some(), "{mark} is marked and isn't there");
+        }
+        for request in model.jobs.running.keys() {
+            let task = model.tasks.all.get(request);
+            assert!(task.is_some_and(|task| task.end.is_none()), "{request} is a job and isn't under way");
+        }
+        assert!(model.jobs.all() == 0 || !model.jobs.is_empty(), "jobs that are over are forgotten");
         if !layout::too_small(model.size) {
             let areas = layout::areas(model);
             let area = match model.focus {

@@ -4,6 +4,7 @@ mod always;
 mod away;
 mod drafts;
 mod lists;
+mod marks;
 mod mouse;
 mod prompt;
 mod turns;
