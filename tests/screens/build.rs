@@ -8,7 +8,7 @@ use sandbank::{
     core::{
         AccountId, Backend, Clean, ConversationId, Item, ItemBody, MicroDollars, Profile, RequestId, SandboxId,
         SandboxInfo, SandboxStatus, Usage, Version, VersionId,
-        item::{DiffLine, Level, Tool, ToolState},
+        item::{DiffLine, Tool, ToolState},
         text::sanitize,
     },
     tui::{
@@ -17,6 +17,7 @@ use sandbank::{
             model::{
                 Chat, Focus, Link, Place, Remote, Size, Task, Toast,
                 list::{Listing, Row},
+                toast::Tone,
                 transcript::Pane,
             },
         },
@@ -226,8 +227,8 @@ pub fn task(kind: &str, step: &str) -> Task {
     }
 }
 
-pub fn toast(level: Level, text: &str, hint: &str, minutes_ago: i64) -> Toast {
-    Toast { level, text: sanitize(text), hint: sanitize(hint), at: at(minutes_ago) }
+pub fn toast(tone: Tone, text: &str, hint: &str, minutes_ago: i64) -> Toast {
+    Toast { tone, text: sanitize(text), hint: sanitize(hint), at: at(minutes_ago) }
 }
 
 pub fn log(text: &str) -> Clean {

@@ -2,8 +2,8 @@
 
 use insta::assert_snapshot;
 use sandbank::{
-    core::{SandboxStatus, item::Level, item::ToolState},
-    tui::app::model::{Armed, ArmedFor, Focus, transcript::Search},
+    core::{SandboxStatus, item::ToolState},
+    tui::app::model::{Armed, ArmedFor, Focus, toast::Tone, transcript::Search},
 };
 use serde_json::json;
 
@@ -91,10 +91,10 @@ fn a_sandbox_that_ended_says_why() {
 fn messages_lie_over_the_transcript_and_never_over_the_prompt() {
     let mut model = build::focused(build::afternoon(80, 24), Focus::Prompt);
     model.toasts.shown = vec![
-        build::toast(Level::Info, "Saved 14:03, 128 files, 4.2 MB", "", 0),
-        build::toast(Level::Warning, "2 files could not be read and are not in the version", "", 0),
+        build::toast(Tone::Done, "Saved 14:03, 128 files, 4.2 MB", "", 0),
+        build::toast(Tone::Warning, "2 files could not be read and are not in the version", "", 0),
         build::toast(
-            Level::Error,
+            Tone::Error,
             "the image debian:nowhere can't be pulled: there is no such image in 日本語のレジストリ",
             "look at its name, then create the sandbox again",
             0,

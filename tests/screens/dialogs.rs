@@ -3,12 +3,13 @@
 use insta::assert_snapshot;
 use sandbank::{
     api::command::{Changes, PathSize},
-    core::{SandboxStatus, item::Level},
+    core::SandboxStatus,
     tui::app::{
         Action, EffectId, Event, Model, TermEvent,
         model::{
             Dialog, Focus, Remote,
             dialog::{Choice, CreateForm, Field, Palette, Question, Reader, RestorePreview, Then},
+            toast::Tone,
         },
         update,
     },
@@ -134,8 +135,8 @@ fn earlier_messages() {
     let mut model = with(Dialog::Toasts(Reader::default()));
     assert_snapshot!(screen(&model));
     model.toasts.history.extend([
-        build::toast(Level::Info, "Saved 13:20, 126 files", "", 45),
-        build::toast(Level::Error, "the bucket does not answer", "see `sandbank doctor`", 2),
+        build::toast(Tone::Done, "Saved 13:20, 126 files", "", 45),
+        build::toast(Tone::Error, "the bucket does not answer", "see `sandbank doctor`", 2),
     ]);
     assert_snapshot!(screen(&model));
 }

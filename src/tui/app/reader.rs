@@ -3,14 +3,13 @@
 use super::{
     action::{Action, Context},
     draft,
-    model::{Dialog, Focus, Model, Remote, Task, Toast, dialog::RestorePreview},
+    model::{Dialog, Focus, Model, Remote, Task, Toast, dialog::RestorePreview, toast::Tone},
     names::{fitting, listed},
 };
 use crate::{
     api::command::{Changes, PathSize},
     core::{
         Clean, figures,
-        item::Level,
         text::{sanitize, sanitize_line},
     },
     tui::text::{Line, Role, Span, elide},
@@ -281,10 +280,10 @@ fn messages(model: &Model, wanted: &Wanted, columns: u16) -> Vec<Line> {
 
 fn message(model: &Model, toast: &Toast, columns: u16) -> Vec<Line> {
     // A mark beside the colour: there are screens without colours, and eyes.
-    let (role, mark) = match toast.level {
-        Level::Info => (Role::Text, ' '),
-        Level::Warning => (Role::Warning, '!'),
-        Level::Error => (Role::Error, 'x'),
+    let (role, mark) = match toast.tone {
+        Tone::Done | Tone::Note => (Role::Text, ' '),
+        Tone::Warning => (Role::Warning, '!'),
+        Tone::Error => (Role::Error, 'x'),
     };
     let at = format!("{} {mark} ", model.place.zone.to_datetime(toast.at).strftime("%H:%M"));
     let mut lines = Vec::new();

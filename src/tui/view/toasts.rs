@@ -8,12 +8,15 @@ use super::{
     paint::{Paint, columns, wrap},
 };
 use crate::{
-    core::{Clean, item::Level},
+    core::Clean,
     tui::{
         app::{
             Action,
             layout::{self, Areas},
-            model::{Toast, toast::MAX_SHOWN},
+            model::{
+                Toast,
+                toast::{MAX_SHOWN, Tone},
+            },
         },
         theme::Part,
     },
@@ -54,7 +57,7 @@ pub(super) fn draw(paint: &mut Paint<'_>, areas: &Areas) {
 
 /// A message in rows, and what it advises; the last of them says where the rest is, if there is one.
 fn rows<'a>(toast: &'a Toast, room: u16, rest: &'a str) -> Vec<(&'a str, Part)> {
-    let parts = [(&toast.text, level(toast).1), (&toast.hint, Part::Dim)];
+    let parts = [(&toast.text, tone(toast).1), (&toast.hint, Part::Dim)];
     let rows = |text: &'a Clean| wrap(text.as_str(), room);
     let mut shown = Vec::new();
     for (text, part) in parts {
@@ -66,16 +69,17 @@ fn rows<'a>(toast: &'a Toast, room: u16, rest: &'a str) -> Vec<(&'a str, Part)> 
     shown
 }
 
-fn level(toast: &Toast) -> (fn(&Marks) -> &'static str, Part) {
-    match toast.level {
-        Level::Info => (|marks| marks.good, Part::Success),
-        Level::Warning => (|marks| marks.warning, Part::Warning),
-        Level::Error => (|marks| marks.failed, Part::Error),
+fn tone(toast: &Toast) -> (fn(&Marks) -> &'static str, Part) {
+    match toast.tone {
+        Tone::Done => (|marks| marks.good, Part::Success),
+        Tone::Note => (|marks| marks.dot, Part::Dim),
+        Tone::Warning => (|marks| marks.warning, Part::Warning),
+        Tone::Error => (|marks| marks.failed, Part::Error),
     }
 }
 
 fn draw_toast(paint: &mut Paint<'_>, area: Rect, toast: &Toast, rows: &[(&str, Part)]) {
-    let (mark, part) = level(toast);
+    let (mark, part) = tone(toast);
     let style = paint.part(part);
     paint.clear(area);
     for ((n, (row, part)), y) in rows.iter().enumerate().zip(area.top()..area.bottom()) {

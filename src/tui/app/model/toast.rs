@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::core::{Clean, item::Level};
+use crate::core::Clean;
 
 /// How long a message stands: long enough to read two lines. Errors stay until a key dismisses them.
 pub const SHOWN: Duration = Duration::from_secs(4);
@@ -15,11 +15,24 @@ pub const MAX_SHOWN: usize = 3;
 /// Messages in the history.
 pub const MAX_HISTORY: usize = 200;
 
+/// How a message is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// What was asked for is done.
+    Done,
+    /// Good to know.
+    Note,
+    /// Something is not as wanted.
+    Warning,
+    /// Something failed.
+    Error,
+}
+
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Toast {
-    /// How much it matters.
-    pub level: Level,
+    /// How it is meant.
+    pub tone: Tone,
     /// What happened.
     pub text: Clean,
     /// What to do next; may be empty.

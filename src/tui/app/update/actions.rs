@@ -1,13 +1,10 @@
 //! From an action to what it does, by what has the keys.
 
-use super::{Step, tasks::progress_of};
-use crate::{
-    core::item::Level,
-    tui::app::{
-        Effect,
-        action::{Action, Context},
-        model::{ArmedFor, Dialog, Focus, dialog::Reader},
-    },
+use super::{Step, Tone, tasks::progress_of};
+use crate::tui::app::{
+    Effect,
+    action::{Action, Context},
+    model::{ArmedFor, Dialog, Focus, dialog::Reader},
 };
 
 impl Step<'_> {
@@ -93,7 +90,7 @@ impl Step<'_> {
         self.order(Effect::SetMouse { on });
         let said =
             if on { "The mouse is ours: click and wheel" } else { "The mouse is the terminal's: select and copy" };
-        self.say(Level::Info, said, "");
+        self.say(Tone::Note, said, "");
     }
 
     /// Esc: the top thing closes; a list's marks go, and then its filter; the second press stops what is under way; else

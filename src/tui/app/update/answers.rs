@@ -1,12 +1,12 @@
 //! Answers to orders. What answers no order of ours, or an older one, changes nothing.
 
 use super::{
-    Step,
+    Step, Tone,
     lists::{every, kept},
 };
 use crate::{
     api::{ApiError, ConversationPage},
-    core::{SandboxId, SandboxInfo, SandboxStatus, item::Level},
+    core::{SandboxId, SandboxInfo, SandboxStatus},
     tui::app::{EffectId, Outcome, model::Asked},
 };
 
@@ -42,9 +42,9 @@ impl Step<'_> {
             }
             (Asked::Edit(sandbox), Outcome::Edited(Ok(text))) => self.take_edited(sandbox, &text),
             (Asked::Edit(_) | Asked::Page | Asked::Copy, Outcome::Edited(Err(text)) | Outcome::Copied(Err(text)))
-            | (Asked::Page, Outcome::Paged(Err(text))) => self.say(Level::Error, &text, ""),
+            | (Asked::Page, Outcome::Paged(Err(text))) => self.say(Tone::Error, &text, ""),
             (Asked::Transcript(sandbox), Outcome::Transcript(text)) => self.take_transcript(&sandbox, text),
-            (Asked::Copy, Outcome::Copied(Ok(done))) => self.say(Level::Info, &done, ""),
+            (Asked::Copy, Outcome::Copied(Ok(done))) => self.say(Tone::Done, &done, ""),
             (Asked::Drafts, Outcome::Drafts(drafts)) => self.take_drafts(drafts),
             (Asked::Highlight(sandbox), Outcome::Highlighted(highlighted)) => {
                 if let Some(chat) = self.model.chats.get_mut(&sandbox) {

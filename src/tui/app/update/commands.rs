@@ -1,10 +1,7 @@
 //! What a `/command` of ours does.
 
-use super::Step;
-use crate::{
-    core::{VersionId, item::Level},
-    tui::app::action::Action,
-};
+use super::{Step, Tone};
+use crate::{core::VersionId, tui::app::action::Action};
 
 impl Step<'_> {
     /// Does a command of ours; what stands behind it is a note, a name, a version or what is searched.
@@ -16,7 +13,7 @@ impl Step<'_> {
                 Some(version) => self.restore(version),
                 None => {
                     let hint = "Name its seconds, or latest; or choose one in the list of versions";
-                    self.say(Level::Warning, &format!("There is no version {rest}"), hint);
+                    self.say(Tone::Warning, &format!("There is no version {rest}"), hint);
                 }
             },
             Action::Search if !rest.is_empty() => self.search_for(rest),

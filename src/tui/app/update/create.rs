@@ -2,7 +2,7 @@
 
 use tui_textarea::TextArea;
 
-use super::{Step, typing};
+use super::{Step, Tone, typing};
 use crate::{
     api::Command,
     core::{SandboxConfig, ids, sandbox::ImageConfig},
@@ -134,7 +134,7 @@ impl Step<'_> {
         let Some(command) = form.command(account) else { return };
         if !connected {
             let said = "There is no connection to the server yet; the form is kept";
-            return self.say(crate::core::item::Level::Warning, said, "");
+            return self.say(Tone::Warning, said, "");
         }
         self.model.kept_form = Some(form.clone());
         self.model.dialogs.pop();

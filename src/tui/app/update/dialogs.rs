@@ -1,13 +1,13 @@
 //! What lies over the panes: opening, closing, and moving in it.
 
 use super::{
-    Step,
+    Step, Tone,
     lists::{edit_line, rows},
     tasks::progress_of,
 };
 use crate::{
     api::{ApiError, ErrorCode},
-    core::{RequestId, item::Level, text::sanitize_line},
+    core::{RequestId, text::sanitize_line},
     tui::{
         app::{
             action::Action,
@@ -61,7 +61,7 @@ impl Step<'_> {
         let newest = tasks.max_by_key(|(_, task)| (task.end.is_none(), task.ours, task.number));
         match newest.map(|(request, _)| *request) {
             Some(request) => self.open_progress(request),
-            None => self.say(Level::Info, "Nothing is being done", ""),
+            None => self.say(Tone::Note, "Nothing is being done", ""),
         }
     }
 

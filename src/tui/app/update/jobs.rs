@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Step;
+use super::{Step, Tone};
 use crate::{
     api::{ApiError, Command, ErrorCode},
-    core::{RequestId, SandboxId, SandboxStatus, figures, item::Level, text::sanitize_line},
+    core::{RequestId, SandboxId, SandboxStatus, figures, text::sanitize_line},
     tui::app::{
         action::{Action, Context},
         model::{
@@ -72,14 +72,14 @@ impl Step<'_> {
     /// The marked sandboxes by id and name, without those that something is done to already. Says why there are none.
     fn marked_sandboxes(&mut self) -> Vec<(SandboxId, String)> {
         if self.model.link != Link::Connected {
-            self.say(Level::Warning, "There is no connection to the server yet; the marks are kept", "");
+            self.say(Tone::Warning, "There is no connection to the server yet; the marks are kept", "");
             return Vec::new();
         }
         let taken = self.model.jobs.sandboxes();
         let free = self.model.sandboxes.marked().filter(|sandbox| !taken.contains(&sandbox.sandbox_id));
         let free: Vec<_> = free.map(|sandbox| (sandbox.sandbox_id.clone(), sandbox.name.clone())).collect();
         if free.is_empty() {
-            self.say(Level::Info, "All that is marked is being saved or terminated already", "");
+            self.say(Tone::Note, "All that is marked is being saved or terminated already", "");
         }
         free
     }
@@ -150,7 +150,7 @@ impl Step<'_> {
         if failed > 0 && ended > MAX_SHOWN {
             let key = self.model.keymap.keys(Context::Sandboxes, Action::Toasts).into_iter().next();
             let hint = key.map(|key| format!("{key} in the list shows why")).unwrap_or_default();
-            self.say(Level::Error, &format!("{failed} of {ended} failed; they stay marked"), &hint);
+            self.say(Tone::Error, &format!("{failed} of {ended} failed; they stay marked"), &hint);
         }
     }
 
@@ -161,7 +161,7 @@ impl Step<'_> {
         }
         let left = std::mem::take(&mut self.model.jobs.waiting).len();
         let count = figures::count(left as u64, "sandbox waits", "sandboxes wait");
-        self.say(Level::Info, &format!("{count} no longer; what is marked is as it was"), "");
+        self.say(Tone::Note, &format!("{count} no longer; what is marked is as it was"), "");
     }
 
     /// Closes the screen; asks when something would never begin then.

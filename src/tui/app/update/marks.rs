@@ -1,13 +1,10 @@
 //! Marking rows, and what is done to the marked ones at once.
 
-use super::{Step, lists::focused};
-use crate::{
-    core::item::Level,
-    tui::app::{
-        Effect,
-        action::Action,
-        model::{Asked, Focus, list::Row},
-    },
+use super::{Step, Tone, lists::focused};
+use crate::tui::app::{
+    Effect,
+    action::Action,
+    model::{Asked, Focus, list::Row},
 };
 
 impl Step<'_> {
@@ -33,7 +30,7 @@ impl Step<'_> {
 
     fn tell_marked(&mut self, could: bool) {
         if !could {
-            self.say(Level::Warning, "Only sandboxes that run can be marked", "");
+            self.say(Tone::Warning, "Only sandboxes that run can be marked", "");
         }
     }
 
@@ -57,7 +54,7 @@ impl Step<'_> {
             list.marked().chain(selected).filter_map(|row| row.handles().into_iter().next()).collect()
         });
         if ids.is_empty() {
-            return self.say(Level::Info, "There is nothing to copy", "");
+            return self.say(Tone::Note, "There is nothing to copy", "");
         }
         let id = self.model.ask(Asked::Copy);
         self.order(Effect::Copy { id, text: ids.join("\n") });

@@ -27,7 +27,10 @@ mod typing;
 
 use jiff::Timestamp;
 
-use super::{Effect, Event, Model, TermEvent, model::Asked};
+use super::{
+    Effect, Event, Model, TermEvent,
+    model::{Asked, toast::Tone},
+};
 
 /// Takes an event, which was taken from the queue at `now`.
 pub fn update(model: &mut Model, now: Timestamp, event: Event) -> Vec<Effect> {

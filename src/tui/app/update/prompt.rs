@@ -1,9 +1,9 @@
 //! The prompt: writing, sending, the prompts before it.
 
-use super::{Step, typing};
+use super::{Step, Tone, typing};
 use crate::{
     api::Command,
-    core::{SandboxId, item::Level},
+    core::SandboxId,
     tui::{
         app::{
             Effect,
@@ -70,7 +70,7 @@ impl Step<'_> {
 
     fn too_long(&mut self) {
         self.say(
-            Level::Error,
+            Tone::Error,
             "A prompt has at most 7 MiB",
             "Put the text into a file of the sandbox and name the file in the prompt",
         );
@@ -103,13 +103,13 @@ impl Step<'_> {
             Some(rest) if !rest.starts_with('!') => {
                 let command = rest.trim().to_owned();
                 if command.is_empty() {
-                    return self.say(Level::Warning, "Type a shell command behind the !", "");
+                    return self.say(Tone::Warning, "Type a shell command behind the !", "");
                 }
                 Command::Shell { sandbox, command }
             }
             _ if self.model.turn().is_some() => {
                 let hint = "Send it when the turn has ended, or interrupt the turn with Esc Esc";
-                return self.say(Level::Warning, "Claude is at work; your text is kept", hint);
+                return self.say(Tone::Warning, "Claude is at work; your text is kept", hint);
             }
             _ => Command::Chat { sandbox, conversation: None, prompt: slash::undoubled(&draft).to_owned() },
         };
@@ -125,15 +125,15 @@ impl Step<'_> {
     /// The sandbox that something is sent to; without one, says what to do.
     pub(super) fn target(&mut self) -> Option<SandboxId> {
         if self.model.link != Link::Connected {
-            self.say(Level::Warning, "There is no connection to the server yet; your text is kept", "");
+            self.say(Tone::Warning, "There is no connection to the server yet; your text is kept", "");
             return None;
         }
         match self.model.sandbox().map(|sandbox| (sandbox.sandbox_id.clone(), sandbox.name.clone())) {
             Some((id, _)) if self.runs() => return Some(id),
             Some((_, name)) => {
-                self.say(Level::Warning, &format!("{name} does not run"), "Create a sandbox: ctrl-x n, or n in a list");
+                self.say(Tone::Warning, &format!("{name} does not run"), "Create a sandbox: ctrl-x n, or n in a list");
             }
-            None => self.say(Level::Warning, "There is no sandbox yet", "Create one: ctrl-x n, or n in a list"),
+            None => self.say(Tone::Warning, "There is no sandbox yet", "Create one: ctrl-x n, or n in a list"),
         }
         None
     }

@@ -1,9 +1,9 @@
 //! Saving, restoring, ending: what changes workspaces.
 
-use super::{Step, jobs::ONE};
+use super::{Step, Tone, jobs::ONE};
 use crate::{
     api::{ApiError, Command, ErrorCode, command::Changes},
-    core::{RequestId, SandboxId, VersionId, item::Level},
+    core::{RequestId, SandboxId, VersionId},
     tui::app::{
         Effect, EffectId,
         model::{
@@ -31,7 +31,7 @@ impl Step<'_> {
     pub(super) fn restore_selected(&mut self) {
         match self.model.version().map(|version| version.version) {
             Some(version) => self.restore(version),
-            None => self.say(Level::Warning, "There is no version yet", "Save the workspace of a sandbox: s"),
+            None => self.say(Tone::Warning, "There is no version yet", "Save the workspace of a sandbox: s"),
         }
     }
 

@@ -4,14 +4,14 @@ use std::collections::{BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 
-use super::Step;
+use super::{Step, Tone};
 use crate::{
     api::{
         ApiError, Command, CommandAnswer, CommandRequest, CommandState, CommandSummary, ErrorCode, Window,
         command::{Changes, Created, Saved, Terminated},
         event::Progress,
     },
-    core::{Clean, RequestId, SandboxId, SandboxInfo, SandboxStatus, figures, item::Level},
+    core::{Clean, RequestId, SandboxId, SandboxInfo, SandboxStatus, figures},
     tui::app::{
         Effect,
         model::{Asked, Dialog, Focus, Link, Task},
@@ -179,10 +179,10 @@ impl Step<'_> {
         {
             let waited = self.model.dialogs.last().and_then(progress_of) == Some(request);
             if waited && self.show_again(request, &error) {
-                self.say(Level::Warning, &error.message, "What would change now is shown anew");
+                self.say(Tone::Warning, &error.message, "What would change now is shown anew");
             } else if waited || self.told_in_chat(&kind, sandbox.as_deref(), &error) {
                 // Its dialog says it, or the chat.
-                self.remember(Level::Error, &error.message, &error.hint);
+                self.remember(Tone::Error, &error.message, &error.hint);
             } else {
                 self.say_error(&error);
             }
@@ -249,9 +249,9 @@ impl Step<'_> {
                     self.select(&id);
                     self.focus(Focus::Prompt);
                 }
-                self.say(Level::Info, &format!("{name} runs"), "");
+                self.say(Tone::Done, &format!("{name} runs"), "");
                 for notice in created.notices {
-                    self.say(Level::Warning, &notice, "");
+                    self.say(Tone::Warning, &notice, "");
                 }
             }
             "version_save" => {
@@ -261,7 +261,7 @@ impl Step<'_> {
                 self.close_progress(request);
                 let files = figures::count(files, "file", "files");
                 let said = of.map_or_else(|| format!("Saved {files}"), |name| format!("{name}: saved {files}"));
-                self.say(Level::Info, &said, "");
+                self.say(Tone::Done, &said, "");
             }
             "version_restore" => {
                 let Ok(changes) = serde_json::from_value::<Changes>(result) else { return };
@@ -276,11 +276,11 @@ impl Step<'_> {
                     [] => String::new(),
                     names => format!("Also in {}: the workspace is the same", names.join(", ")),
                 };
-                self.say(Level::Info, &format!("Restored: {}", counts.collect::<Vec<_>>().join(", ")), &shared);
+                self.say(Tone::Done, &format!("Restored: {}", counts.collect::<Vec<_>>().join(", ")), &shared);
                 if let Some(first) = changes.errors.first() {
                     let n = changes.errors.len() as u64;
                     let what = figures::count(n, "thing", "things");
-                    self.say(Level::Warning, &format!("{what} could not be restored as it was"), first);
+                    self.say(Tone::Warning, &format!("{what} could not be restored as it was"), first);
                 }
             }
             "sandbox_terminate" => {
@@ -294,7 +294,7 @@ impl Step<'_> {
                 }
                 self.upsert(ended.sandbox);
                 self.close_progress(request);
-                self.say(Level::Info, &said, "");
+                self.say(Tone::Done, &said, "");
             }
             _ => {}
         }

@@ -4,13 +4,10 @@ use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
 
-use super::{Step, drafts, toasts::ends};
-use crate::{
-    core::item::Level,
-    tui::app::{
-        Effect, Timer, layout,
-        model::{Asked, Dialog, Focus},
-    },
+use super::{Step, Tone, drafts, toasts::ends};
+use crate::tui::app::{
+    Effect, Timer, layout,
+    model::{Asked, Dialog, Focus},
 };
 
 /// How long a beginning of a sequence stands before what could follow is shown: who knows the keys never sees it.
@@ -41,7 +38,7 @@ impl Step<'_> {
         let until = |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or_default();
         let armed = self.model.armed.as_ref().map(|armed| until(armed.until));
         let chord = (!self.model.chord.is_empty() && !self.model.chord_waited).then_some(CHORD);
-        let passing = self.model.toasts.shown.iter().filter(|toast| toast.level != Level::Error);
+        let passing = self.model.toasts.shown.iter().filter(|toast| toast.tone != Tone::Error);
         let toast = passing.map(|toast| until(ends(toast))).min();
         let minute = (self.model.attended && self.shows_ages()).then(|| until(next_minute(now)));
         let second = self.counts_seconds().then_some(Duration::from_secs(1));

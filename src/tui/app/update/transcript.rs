@@ -1,12 +1,12 @@
 //! The transcript of the selected sandbox.
 
 use super::{
-    Step,
+    Step, Tone,
     lists::{edit_line, moves},
 };
 use crate::{
     api::ApiError,
-    core::{SandboxId, item::Level},
+    core::SandboxId,
     tui::{
         app::{
             Effect, EffectId,
@@ -67,7 +67,7 @@ impl Step<'_> {
                 let id = self.model.ask(Asked::Copy);
                 self.order(Effect::Copy { id, text });
             }
-            None => self.say(Level::Info, "There is nothing to copy", ""),
+            None => self.say(Tone::Note, "There is nothing to copy", ""),
         }
     }
 
@@ -156,7 +156,7 @@ impl Step<'_> {
         if chat.transcript.next_match(forward) {
             let said =
                 if forward { "Behind the last match comes the first" } else { "Before the first comes the last" };
-            self.say(Level::Info, said, "");
+            self.say(Tone::Note, said, "");
         }
     }
 
