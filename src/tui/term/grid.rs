@@ -4,25 +4,26 @@
 use ratatui::{buffer::Cell, layout::Size};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// The cells, row by row.
+/// The cells, row by row. A row on which nothing has been shown yet has none: most of them have nothing in the first
+/// frame, which waits for their memory otherwise.
 #[derive(Debug, Default)]
 pub(super) struct Grid {
     columns: usize,
-    cells: Vec<Cell>,
+    rows: Vec<Vec<Cell>>,
 }
 
 impl Grid {
     /// All blank.
     pub(super) fn clear(&mut self, size: Size) {
         self.columns = usize::from(size.width);
-        self.cells.clear();
-        self.cells.resize(self.columns * usize::from(size.height), Cell::EMPTY);
+        self.rows.clear();
+        self.rows.resize_with(usize::from(size.height), Vec::new);
     }
 
     /// A cell is shown; what a wide one covers is blank, should it go.
     pub(super) fn put(&mut self, x: u16, y: u16, cell: &Cell) {
-        let columns = self.columns;
-        let Some(row) = self.cells.chunks_mut(columns.max(1)).nth(usize::from(y)) else { return };
+        let Some(row) = self.rows.get_mut(usize::from(y)) else { return };
+        row.resize(self.columns, Cell::EMPTY);
         let x = usize::from(x);
         for covered in row.iter_mut().take(x + columns_of(cell)).skip(x) {
             *covered = Cell::EMPTY;
@@ -58,7 +59,7 @@ impl Grid {
     }
 
     fn row(&self, y: u16) -> &[Cell] {
-        self.cells.chunks(self.columns.max(1)).nth(usize::from(y)).unwrap_or_default()
+        self.rows.get(usize::from(y)).map_or(&[], Vec::as_slice)
     }
 }
 
