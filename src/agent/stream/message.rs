@@ -1,9 +1,8 @@
 //! Messages: finished blocks of an answer, tool results, and what stands in the user's place.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::partial::TokenUsage;
 use crate::core::Untrusted;
 
 /// `assistant`.
@@ -87,6 +86,33 @@ pub struct Message {
     /// What it took; the same on each line of a message.
     #[serde(default, deserialize_with = "TokenUsage::or_none")]
     pub usage: TokenUsage,
+}
+
+/// Tokens of one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(default)]
+pub struct TokenUsage {
+    /// Sent, and in no cache.
+    pub input_tokens: u64,
+    /// Sent, and kept in the cache from now on.
+    pub cache_creation_input_tokens: Option<u64>,
+    /// Sent, and read from the cache.
+    pub cache_read_input_tokens: Option<u64>,
+    /// Answered.
+    pub output_tokens: u64,
+}
+
+impl TokenUsage {
+    /// All that the model had before it or wrote: what the context holds after the message.
+    pub fn context(self) -> u64 {
+        let cached = [self.cache_creation_input_tokens, self.cache_read_input_tokens].into_iter().flatten();
+        cached.chain([self.input_tokens, self.output_tokens]).fold(0, u64::saturating_add)
+    }
+
+    /// For what stands beside something that matters more: figures that can't be read are none.
+    fn or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(serde_json::from_value(Value::deserialize(from)?).unwrap_or_default())
+    }
 }
 
 /// A message's content: the API allows both forms.

@@ -1,9 +1,8 @@
 //! An answer as the API streams it, piece by piece.
 
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde::Deserialize;
 
-use super::message::Block;
+use super::message::{Block, TokenUsage};
 
 /// `stream_event`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -75,31 +74,4 @@ pub enum Delta {
     /// Signatures and what else shows nothing.
     #[serde(other)]
     Other,
-}
-
-/// Tokens of one message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(default)]
-pub struct TokenUsage {
-    /// Sent, and in no cache.
-    pub input_tokens: u64,
-    /// Sent, and kept in the cache from now on.
-    pub cache_creation_input_tokens: Option<u64>,
-    /// Sent, and read from the cache.
-    pub cache_read_input_tokens: Option<u64>,
-    /// Answered.
-    pub output_tokens: u64,
-}
-
-impl TokenUsage {
-    /// All that the model had before it or wrote: what the context holds after the message.
-    pub fn context(self) -> u64 {
-        let cached = [self.cache_creation_input_tokens, self.cache_read_input_tokens].into_iter().flatten();
-        cached.chain([self.input_tokens, self.output_tokens]).fold(0, u64::saturating_add)
-    }
-
-    /// For what stands beside something that matters more: figures that can't be read are none.
-    pub(super) fn or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Ok(serde_json::from_value(Value::deserialize(from)?).unwrap_or_default())
-    }
 }
