@@ -4,66 +4,15 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 
-use super::{failure, out};
+use super::{examples, failure, out};
 use crate::{
     api::ApiError,
     core::{AccountId, ConversationId, Profile, RequestId, text::sanitize},
 };
 
-const EXAMPLES: &str = "\
-Examples:
-  sandbank sandbox create --name heron
-  sandbank chat heron 'make a heron file'
-  sandbank version save heron
-  sandbank version restore heron latest
-
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not configured, 4 not found, 130 interrupted";
-
-const CREATE_EXAMPLES: &str = "\
-Examples:
-  sandbank sandbox create --name heron
-  sandbank sandbox create --run 'pip install requests' --env LANG=C.UTF-8";
-
-const EXEC_EXAMPLES: &str = "\
-Examples:
-  sandbank sandbox exec heron -- sh -c 'echo hi > a'
-  tar c src | sandbank sandbox exec heron -- tar x
-  sandbank sandbox exec -t heron -- top";
-
-const TERMINATE_EXAMPLES: &str = "\
-Examples:
-  sandbank sandbox terminate heron --save
-  sandbank sandbox terminate heron --no-save --yes";
-
-const RESTORE_EXAMPLES: &str = "\
-Examples:
-  sandbank version restore heron latest
-  sandbank version restore heron 1795732869 --dry-run
-  sandbank version restore heron 1795732869 --yes";
-
-const CHAT_EXAMPLES: &str = "\
-Examples:
-  sandbank chat heron 'fix the failing test'
-  git diff | sandbank chat heron
-  sandbank chat heron -- '- a prompt that begins with a dash'
-  sandbank chat heron --show";
-
-const ENV_EXAMPLES: &str = "\
-Example:
-  eval \"$(sandbank engine env)\" && aws s3 ls \"s3://$SANDBANK_BUCKET\"";
-
-const COMPLETIONS_EXAMPLES: &str = "\
-Example:
-  sandbank completions bash > ~/.local/share/bash-completion/completions/sandbank";
-
-const MAN_EXAMPLES: &str = "\
-Examples:
-  sandbank man sandbox create | man -l -
-  sandbank man --to ~/.local/share/man/man1";
-
 /// Claude Code in isolated sandboxes, every version of the work banked in S3.
 #[derive(Debug, Default, Parser)]
-#[command(name = "sandbank", bin_name = "sandbank", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "sandbank", bin_name = "sandbank", version, max_term_width = 100, after_help = examples::SANDBANK)]
 pub(super) struct Args {
     #[command(flatten)]
     pub global: Global,
@@ -123,13 +72,13 @@ pub(super) enum Command {
         command: ConfigCommand,
     },
     /// Print a completion script for a shell
-    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    #[command(after_help = examples::COMPLETIONS)]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
     /// Print the manual page of a command, or write all pages into a folder
-    #[command(after_help = MAN_EXAMPLES)]
+    #[command(after_help = examples::MAN)]
     Man {
         /// The command, such as `sandbox create`; the program's own page without one
         #[arg(value_name = "COMMAND")]
@@ -175,7 +124,7 @@ pub(super) enum SandboxCommand {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = CREATE_EXAMPLES)]
+#[command(after_help = examples::CREATE)]
 pub(super) struct Create {
     /// Name for it; one is made when left out
     #[arg(long)]
@@ -201,7 +150,7 @@ pub(super) struct Create {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = TERMINATE_EXAMPLES)]
+#[command(after_help = examples::TERMINATE)]
 pub(super) struct Terminate {
     /// Id, name, or the beginning of one
     pub sandbox: String,
@@ -219,7 +168,7 @@ pub(super) struct Terminate {
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "sandbank sandbox exec [OPTIONS] <SANDBOX> -- <COMMAND>...",
-    after_help = EXEC_EXAMPLES
+    after_help = examples::EXEC
 )]
 pub(super) struct Exec {
     /// Id, name, or the beginning of one
@@ -259,7 +208,7 @@ pub(super) enum VersionCommand {
         note: String,
     },
     /// Make a workspace exactly what a version was; shows what would change and asks
-    #[command(after_help = RESTORE_EXAMPLES)]
+    #[command(after_help = examples::RESTORE)]
     Restore {
         /// Id, name, or the beginning of one
         sandbox: String,
@@ -275,7 +224,7 @@ pub(super) enum VersionCommand {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = CHAT_EXAMPLES)]
+#[command(after_help = examples::CHAT)]
 pub(super) struct Chat {
     /// Id, name, or the beginning of one
     pub sandbox: String,
@@ -314,7 +263,7 @@ pub(super) enum EngineCommand {
     /// Tell whether the engine runs, and where
     Status,
     /// Print variables that point other programs at the engine; starts it
-    #[command(after_help = ENV_EXAMPLES)]
+    #[command(after_help = examples::ENV)]
     Env,
 }
 

@@ -11,6 +11,7 @@ mod config;
 mod context;
 mod doctor;
 mod engine;
+mod examples;
 mod failure;
 mod local;
 mod man;
