@@ -40,7 +40,7 @@ pub(super) fn run(global: &Global) -> Result<(), Failure> {
         let mut term = Term::open(Manners { mouse: options.mouse }).map_err(refused)?;
         // In the first moment that the screen has nothing to do, which is after its first frame.
         let log = tokio::spawn(async { screen_log::start(log) });
-        let ended = runtime::run(&mut term, || context.client().map_err(Failure::from), options).await;
+        let ended = runtime::run(&mut term, || context.client(), options).await;
         let signal = term.signal().and_then(|signal| u8::try_from(signal).ok());
         term.close()?;
         drop(log.await);
