@@ -85,6 +85,9 @@ impl fmt::Debug for EventBody {
     }
 }
 
+/// [`OpenBlock::block`] of a shell command's output, whose item is there already.
+pub const OUTPUT: &str = "output";
+
 /// A block of an answer that is still being written.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenBlock {
@@ -92,7 +95,7 @@ pub struct OpenBlock {
     pub conversation: ConversationId,
     /// The key that its item will have (message id and ordinal of the block).
     pub item: String,
-    /// `text`, `thinking`, `tool` (its input), or `output` (of a shell command, whose item is there already).
+    /// `text`, `thinking`, `tool` (its input), or [`OUTPUT`].
     pub block: String,
     /// What is there of it.
     pub text: Untrusted,

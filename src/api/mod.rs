@@ -13,7 +13,7 @@ pub mod status;
 
 pub use command::{Command, CommandAnswer, CommandRequest, CommandState, CommandSummary};
 pub use error::{ApiError, ErrorBody, ErrorCode};
-pub use event::{Event, EventBody, Live, OpenBlock, Published};
+pub use event::{Event, EventBody, Live, OUTPUT, OpenBlock, Published};
 pub use exec::{ExecClientFrame, ExecServerFrame, ExecStart};
 pub use hello::{Hello, Welcome};
 pub use query::{

@@ -13,7 +13,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::{
     agent::fold::{Change, OpenKind},
-    api::{ApiError, Live, OpenBlock, PlacedItem, Published},
+    api::{ApiError, Live, OUTPUT, OpenBlock, PlacedItem, Published},
     core::{AccountId, ConversationId, Untrusted},
     store::{Commit, Store},
 };
@@ -24,9 +24,6 @@ const BEHIND: usize = 1024;
 
 /// Open blocks that an account's followers are told of at most; Claude has a few.
 const BLOCKS: usize = 512;
-
-/// Name of a block that holds a shell command's output.
-pub(super) const OUTPUT: &str = "output";
 
 /// Events that are read from the store at once.
 const PAGE: u32 = 256;

@@ -5,7 +5,7 @@
 //! whole is, and a piece that is complete never changes. Price: a link's definition counts only in its own piece.
 
 use super::{Fold, Line, MadeFor, Role, highlight::Colours, line, long, markdown, parts};
-use crate::core::text::sanitize;
+use crate::{api::OUTPUT, core::text::sanitize};
 
 /// A piece ends at the next line's end after this: what is laid out again for each frame while it grows.
 const MAX_PIECE: usize = 8 << 10;
@@ -37,6 +37,8 @@ enum Kind {
     Text,
     Thinking,
     Tool,
+    /// A shell command's, which goes into its item as soon as that is there.
+    Output,
 }
 
 impl Growing {
@@ -45,6 +47,7 @@ impl Growing {
         let kind = match kind {
             "thinking" => Kind::Thinking,
             "tool" => Kind::Tool,
+            OUTPUT => Kind::Output,
             _ => Kind::Text,
         };
         Self { kind, ..Self::default() }
@@ -64,9 +67,14 @@ impl Growing {
     pub fn push(&mut self, text: &str) {
         self.len += text.len();
         self.changed = true;
-        if self.kind == Kind::Text {
+        if matches!(self.kind, Kind::Text | Kind::Output) {
             self.text.push_str(text);
         }
+    }
+
+    /// The text so far, of what is shown or will be.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The lines as of the last [`Self::settle`].
@@ -113,7 +121,11 @@ impl Growing {
     }
 
     fn working(&self, made_for: MadeFor) -> Line {
-        let what = if self.kind == Kind::Thinking { "thinking" } else { "calling a tool" };
+        let what = match self.kind {
+            Kind::Thinking => "thinking",
+            Kind::Output => "a command runs",
+            Kind::Tool | Kind::Text => "calling a tool",
+        };
         let mark = parts::mark(Fold::Folded, made_for.ascii);
         let text = format!("{mark} {what}{} {}", parts::dots(made_for.ascii), parts::size(self.len));
         Line::of(line::cut(&text, usize::from(made_for.width), made_for.ascii), Role::Dim)

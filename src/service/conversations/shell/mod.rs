@@ -13,14 +13,13 @@ use tokio::time::{Instant, sleep_until};
 
 use self::output::{Output, TAIL};
 use crate::{
-    api::{ApiError, CommandRequest, command::ShellEnded},
+    api::{ApiError, CommandRequest, OUTPUT, command::ShellEnded},
     core::{
         ConversationId, ExecId, Item, ItemBody,
         item::{Tool, ToolState},
     },
     inside::words::Frame,
     service::{
-        bus::OUTPUT,
         clients::ClientEnv,
         errors::interrupted,
         exec::Spec,

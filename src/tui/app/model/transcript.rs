@@ -122,6 +122,17 @@ pub struct Entry {
     pub laid: Option<Laid>,
     /// What it counts in [`MAX_BYTES`].
     bytes: usize,
+    /// Of a shell command's output, what has come and isn't stored.
+    live: Option<Live>,
+}
+
+/// Output that isn't stored, behind what is.
+#[derive(Debug, Clone, Copy)]
+struct Live {
+    /// Bytes that are stored.
+    stored: usize,
+    /// Bytes that came after them.
+    len: usize,
 }
 
 /// A block that is being written, laid out.

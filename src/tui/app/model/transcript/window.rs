@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Entry, MAX_BYTES, MAX_ITEMS, NEAR, Opening, Place, Transcript};
+use super::{Entry, Live, MAX_BYTES, MAX_ITEMS, NEAR, Opening, Place, Transcript};
 use crate::{
-    api::{ApiError, ConversationPage, OpenBlock, PlacedItem, Window},
-    core::ItemBody,
+    api::{ApiError, ConversationPage, OUTPUT, OpenBlock, PlacedItem, Window},
+    core::{ItemBody, item::ToolState},
     tui::{app::effect::EffectId, text::Growing},
 };
 
@@ -61,10 +61,10 @@ impl Transcript {
 
     /// More of a block that is being written.
     pub fn take_delta(&mut self, mut block: OpenBlock, from: u64) {
-        if self.entries.iter().rev().any(|entry| entry.item.item.key == block.item) {
+        let text = std::mem::take(&mut block.text);
+        if self.grow_entry(&block, text.raw(), from) {
             return;
         }
-        let text = std::mem::take(&mut block.text);
         let place = self.open.iter().position(|open| open.block.item == block.item);
         match place {
             Some(place) => {
@@ -88,7 +88,9 @@ impl Transcript {
             transcript.open.clear();
             for mut block in open {
                 let text = std::mem::take(&mut block.text);
-                transcript.begin(block, text.raw());
+                if !transcript.grow_entry(&block, text.raw(), 0) {
+                    transcript.begin(block, text.raw());
+                }
             }
         });
     }
@@ -102,6 +104,28 @@ impl Transcript {
         let mut growing = Growing::new(&block.block);
         growing.push(text);
         self.open.push(Opening { block, growing });
+    }
+
+    /// Of a block whose item is there, only output is more than the item has. Whether it is there.
+    fn grow_entry(&mut self, block: &OpenBlock, text: &str, from: u64) -> bool {
+        let Some(entry) = self.entries.iter_mut().rev().find(|entry| entry.item.item.key == block.item) else {
+            return false;
+        };
+        if block.block == OUTPUT {
+            let before = entry.bytes;
+            entry.grow(text, from);
+            self.bytes = self.bytes.saturating_sub(before) + entry.bytes;
+        }
+        true
+    }
+
+    /// Open blocks whose items have come: what they have and the items don't goes into those.
+    fn close_open(&mut self) {
+        for opening in std::mem::take(&mut self.open) {
+            if !self.grow_entry(&opening.block, opening.growing.text(), 0) {
+                self.open.push(opening);
+            }
+        }
     }
 
     fn take_page(&mut self, window: Window, page: ConversationPage) {
@@ -128,8 +152,7 @@ impl Transcript {
         }
         self.entries.make_contiguous().sort_by_key(|entry| entry.item.position);
         self.bytes = self.entries.iter().map(|entry| entry.bytes).sum();
-        let Self { entries, open, .. } = self;
-        open.retain(|open| !entries.iter().any(|entry| entry.item.item.key == open.block.item));
+        self.close_open();
     }
 
     fn place_items(&mut self, items: impl IntoIterator<Item = PlacedItem>, count: bool) {
@@ -142,7 +165,14 @@ impl Transcript {
 
     fn place_item(&mut self, item: PlacedItem, count: bool) {
         let position = item.position;
-        self.open.retain(|open| open.block.item != item.item.key);
+        let key = item.item.key.clone();
+        self.put(item, position, count);
+        self.close_open();
+        // One that lies outside the window is no open block either.
+        self.open.retain(|open| open.block.item != key);
+    }
+
+    fn put(&mut self, item: PlacedItem, position: u64, count: bool) {
         let place = self.entries.partition_point(|entry| entry.item.position < position);
         if self.entries.get(place).is_some_and(|entry| entry.item.position == position) {
             let old = self.entries.remove(place);
@@ -219,7 +249,16 @@ impl Transcript {
 fn renewed(old: Option<Entry>, item: PlacedItem) -> Entry {
     match old {
         Some(old) if old.item == item => old,
-        Some(old) => Entry { unfolded: old.unfolded, ..Entry::new(item) },
+        Some(old) => {
+            let mut new = Entry { unfolded: old.unfolded, ..Entry::new(item) };
+            // What is stored is what was: behind it stands what came since.
+            if let Some((stored, live)) = old.output()
+                && new.output().is_some_and(|(now, _)| now == stored)
+            {
+                new.grow(live, 0);
+            }
+            new
+        }
         None => Entry::new(item),
     }
 }
@@ -228,7 +267,35 @@ impl Entry {
     /// Not laid out yet.
     pub fn new(item: PlacedItem) -> Self {
         let bytes = weight(&item.item.body);
-        Self { item, unfolded: None, laid: None, bytes }
+        Self { item, unfolded: None, laid: None, bytes, live: None }
+    }
+
+    /// More output of a command that runs. `from` is where it begins in what isn't stored; from 0 on that begins again.
+    /// What doesn't follow on what is there was missed in part: the next beginning has it.
+    fn grow(&mut self, text: &str, from: u64) {
+        let ItemBody::Tool(tool) = &mut self.item.item.body else { return };
+        if tool.state != ToolState::Running {
+            return;
+        }
+        let live = self.live.get_or_insert(Live { stored: tool.output.raw().len(), len: 0 });
+        if from == 0 && live.len > 0 {
+            tool.output = tool.output.raw()[..live.stored].into();
+            live.len = 0;
+        }
+        if from == live.len as u64 {
+            tool.output.push_str(text);
+            live.len += text.len();
+            self.laid = None;
+            self.bytes = weight(&self.item.item.body);
+        }
+    }
+
+    /// Of a command that runs the output that is stored, and what has come since.
+    fn output(&self) -> Option<(&str, &str)> {
+        let ItemBody::Tool(tool) = &self.item.item.body else { return None };
+        let output = tool.output.raw();
+        let stored = self.live.map_or(output.len(), |live| live.stored);
+        (tool.state == ToolState::Running).then(|| output.split_at(stored))
     }
 }
 

@@ -1,7 +1,10 @@
 //! What comes while one looks.
 
 use super::*;
-use crate::tui::text::{Fold, SHELL};
+use crate::{
+    api::OUTPUT,
+    tui::text::{Fold, SHELL},
+};
 
 #[test]
 fn the_end_is_shown_first_and_followed_as_it_grows() {
@@ -103,4 +106,67 @@ fn what_came_while_a_part_was_on_its_way_is_not_undone_by_it() {
     let page = ConversationPage { items: Vec::new(), ..world.page(window) };
     world.transcript.take(id, Ok(page));
     assert_eq!(world.transcript.len(), 4);
+}
+
+/// A command that runs, and a piece of its output.
+fn running(output: &str) -> Tool {
+    let input = json!({"command": "make"});
+    Tool { name: SHELL.into(), input, output: output.into(), state: ToolState::Running, ..Tool::default() }
+}
+
+fn piece(world: &World, text: &str) -> OpenBlock {
+    OpenBlock { item: "k2".into(), block: OUTPUT.into(), ..world.open(text) }
+}
+
+#[test]
+fn output_of_a_command_grows_in_its_item() {
+    let mut world = World::new(2, 40, 20);
+    world.add(ItemBody::Tool(running("")));
+    world.calm();
+    for (from, text) in [(0, "one\n"), (4, "two\n"), (99, "what came after something that was missed\n")] {
+        let piece = piece(&world, text);
+        world.transcript.take_delta(piece, from);
+    }
+    world.calm();
+    assert_eq!(world.rows()[world.rows().len() - 2..], ["one", "two"]);
+    assert!(world.transcript.open.is_empty());
+
+    // What is asked for again meanwhile has nothing of it, and changes nothing.
+    world.transcript.refresh();
+    world.calm();
+    let more = piece(&world, "three\n");
+    world.transcript.take_delta(more, 8);
+    world.settle();
+    assert_eq!(world.rows()[world.rows().len() - 3..], ["one", "two", "three"]);
+
+    // A part of it is stored, and what comes begins anew behind that.
+    world.items[2].item.body = ItemBody::Tool(running("one\ntwo\n"));
+    let stored = world.items[2].clone();
+    world.transcript.take_items(vec![stored]);
+    let anew = piece(&world, "four\n");
+    world.transcript.take_delta(anew, 0);
+    world.settle();
+    assert_eq!(world.rows()[world.rows().len() - 3..], ["one", "two", "four"]);
+
+    world.items[2].item.body = ItemBody::Tool(Tool { state: ToolState::Done, ..running("all\n") });
+    let ended = world.items[2].clone();
+    world.transcript.take_items(vec![ended]);
+    let late = piece(&world, "late\n");
+    world.transcript.take_delta(late, 5);
+    world.settle();
+    assert_eq!(world.rows().last().unwrap(), "all");
+}
+
+#[test]
+fn who_comes_while_a_command_runs_sees_its_output_in_its_item() {
+    let mut world = World::new(2, 40, 20);
+    world.add(ItemBody::Tool(running("")));
+    let open = piece(&world, "one\n");
+    world.transcript.take_keyframe(vec![open]);
+    world.calm();
+    let more = piece(&world, "two\n");
+    world.transcript.take_delta(more, 4);
+    world.settle();
+    assert_eq!(world.rows()[world.rows().len() - 2..], ["one", "two"]);
+    assert!(world.transcript.open.is_empty(), "it is nothing that Claude says");
 }
