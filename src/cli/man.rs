@@ -36,7 +36,13 @@ pub(super) fn write_all(folder: &Path) -> Result<(), Failure> {
 
 /// The program's command with all below it named in full: `sandbank-sandbox-create`.
 fn whole() -> Command {
-    let mut command = Args::command();
+    let mut command = of_its_own(Args::command());
     command.build();
     command
+}
+
+/// Each page says of which version it is; `help COMMAND`, which gives the same, has none.
+fn of_its_own(command: Command) -> Command {
+    let below = |command: Command| of_its_own(command.version(env!("CARGO_PKG_VERSION")).disable_version_flag(true));
+    command.disable_help_subcommand(true).mut_subcommands(below)
 }

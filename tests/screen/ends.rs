@@ -75,7 +75,8 @@ fn a_signal_ends_it_while_the_editor_has_the_terminal(#[case] signal: Signal) {
     let place = Stalled::new();
     let mut command = place.command();
     // It has saved, and goes on.
-    command.env("EDITOR", script(&place, "editor", "printf ' and more' >> \"$1\"; echo EDITING; read x"));
+    let editor = script(&place, "editor", "printf \"$1\" >> \"$2\"; echo EDITING; read x");
+    command.env("EDITOR", format!("{editor} ' and more'"));
     let mut pty = with_a_draft(command);
     pty.send("\x07");
     pty.wait_for("EDITING");

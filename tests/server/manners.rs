@@ -136,8 +136,10 @@ fn every_command_has_a_manual_page() {
     let folder = place.data().join("pages");
     place.ok(&["man", "--to", folder.to_str().unwrap()]);
     for name in ["sandbank.1", "sandbank-version-restore.1", "sandbank-man.1"] {
-        assert!(folder.join(name).is_file(), "{name}");
+        let page = std::fs::read_to_string(folder.join(name)).unwrap();
+        assert!(page.lines().any(|line| line.starts_with(".TH") && line.contains(env!("CARGO_PKG_VERSION"))), "{page}");
     }
+    assert!(!folder.join("sandbank-help.1").exists());
 }
 
 #[test]

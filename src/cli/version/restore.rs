@@ -7,7 +7,10 @@ use crate::{
         command::{Changes, PathSize},
     },
     cli::{ask, context::Context, failure::Failure, out, show, work::Work},
-    core::{SandboxInfo, Version, text::sanitize_line},
+    core::{
+        SandboxInfo, Version,
+        text::{reveal_line, sanitize_line},
+    },
 };
 
 const KIND: &str = "version_restore";
@@ -140,7 +143,7 @@ fn list(mark: &str, paths: &[PathSize], shown: usize) {
 }
 
 fn row(mark: &str, path: &PathSize) -> String {
-    format!("{mark} {}  {}", sanitize_line(&path.path), show::size(path.size))
+    format!("{mark} {}  {}", reveal_line(&path.path), show::size(path.size))
 }
 
 fn shares(name: &str, changes: &str) {

@@ -10,7 +10,7 @@ use crate::{
     api::command::{Changes, PathSize},
     core::{
         Clean, figures,
-        text::{sanitize, sanitize_line},
+        text::{reveal_line, sanitize, sanitize_line},
     },
     tui::text::{Line, Role, Span, elide},
 };
@@ -173,7 +173,7 @@ fn change((mark, path): (char, &PathSize), columns: u16, ascii: bool) -> Line {
     let size = sanitize_line(&figures::size(path.size));
     // The mark and a blank before it, a blank and the size behind it.
     let room = columns.saturating_sub(3 + draft::columns(size.as_str()));
-    let name = sanitize_line(&path.path);
+    let name = reveal_line(&path.path);
     let sign = if ascii { "~" } else { "…" };
     let name = match elide(name.as_str(), room.into(), 1, |_| false) {
         Some(hidden) => {

@@ -29,9 +29,9 @@ pub(super) async fn edit(term: &mut Term, folder: &Path, text: &str) -> io::Resu
         Ok(file) => file,
         Err(error) => return Ok(Err(format!("the draft can't be written: {error}"))),
     };
-    // As git does: the variable may hold arguments.
+    // As git does, the shell reads the variable: it may hold arguments, in quotes too.
     let mut editor = Command::new("sh");
-    editor.args(["-c", "exec ${VISUAL:-${EDITOR:-vi}} \"$1\"", "sh"]).arg(&file.0);
+    editor.args(["-c", r#"eval "exec ${VISUAL:-${EDITOR:-vi}} \"\$1\"""#, "sh"]).arg(&file.0);
     Ok(match term.lend(editor, None).await? {
         // Told to end, it may have been left without a word: what was written to the file counts.
         Lent::Done(status) if status.success() => file.read(),
@@ -94,7 +94,7 @@ impl Drop for Draft {
 /// The terminal's.
 pub(super) async fn page(term: &mut Term, text: &str) -> io::Result<Result<(), String>> {
     let mut pager = Command::new("sh");
-    pager.args(["-c", "exec ${PAGER:-less}"]);
+    pager.args(["-c", r#"eval "exec ${PAGER:-less}""#]);
     Ok(match term.lend(pager, Some(text)).await? {
         Lent::Done(status) if status.success() => Ok(()),
         Lent::Ended => Ok(()),

@@ -8,6 +8,8 @@ const ROW: usize = 16;
 
 /// What stands for a byte that arrived as U+FFFD: it wasn't text, and what it was is gone.
 const GONE: &str = "··";
+/// The same where marks are plain ASCII.
+const GONE_ASCII: &str = "??";
 
 /// More than 30 % of it is what no text has.
 pub(super) fn is_binary(text: &str) -> bool {
@@ -30,9 +32,11 @@ fn bytes(text: &str) -> impl Iterator<Item = Option<u8>> {
     })
 }
 
-/// About how many bytes it was.
-pub(super) fn count(text: &str) -> usize {
-    bytes(text).count()
+/// About how much it was, and what its rows can't say.
+pub(super) fn told(text: &str, ascii: bool) -> String {
+    let size = format!("binary, about {} bytes", bytes(text).count());
+    let sign = if ascii { GONE_ASCII } else { GONE };
+    if text.contains('\u{fffd}') { format!("{size}; {sign} is one or more that are no text") } else { size }
 }
 
 /// Its first bytes in at most `rows` rows of at most `columns`: where in it, the bytes, and those that can be read.
@@ -46,7 +50,7 @@ pub(super) fn hex(text: &str, rows: usize, columns: usize, ascii: bool) -> Vec<S
             .iter()
             .map(|byte| match byte {
                 Some(byte) => format!("{byte:02x} "),
-                None if ascii => "?? ".to_owned(),
+                None if ascii => format!("{GONE_ASCII} "),
                 None => format!("{GONE} "),
             })
             .collect();

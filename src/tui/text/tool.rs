@@ -194,7 +194,7 @@ fn text(text: &Untrusted, first: usize, last: usize, indent: usize, role: Role, 
         return out;
     }
     if binary::is_binary(raw) {
-        push(&mut out, &format!("binary, about {} bytes", binary::count(raw)), indent, Role::Dim, made_for);
+        push(&mut out, &binary::told(raw, made_for.ascii), indent, Role::Dim, made_for);
         let rows = HEX_ROWS.min(first + last);
         for row in binary::hex(raw, rows, usize::from(made_for.width).saturating_sub(indent), made_for.ascii) {
             push(&mut out, &row, indent, role, made_for);
