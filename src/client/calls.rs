@@ -45,7 +45,7 @@ impl Client {
     /// Asks a command to stop.
     ///
     /// # Errors
-    /// Nothing is known of it.
+    /// Nothing is known of it; if it was on its way, it never begins.
     pub async fn interrupt(&self, id: RequestId) -> Result<CommandAnswer, ApiError> {
         self.json(&Call::post(format!("/v1/commands/{id}/interrupt"), &())).await
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{clients::ClientEnv, inner::Inner, names, outcome::Outcome, run::Run, versions};
+use super::{clients::ClientEnv, errors::interrupted, inner::Inner, names, outcome::Outcome, run::Run, versions};
 use crate::{
     agent::command::MAX_ARGUMENT,
     api::{
-        ApiError, Command, CommandAnswer, CommandRequest, CommandState, EventBody, Live, command::Changes,
+        ApiError, Command, CommandAnswer, CommandRequest, CommandState, ErrorCode, EventBody, Live, command::Changes,
         event::Progress,
     },
     core::{ClaudeExecConfig, RequestId, Untrusted},
@@ -103,13 +103,23 @@ impl Inner {
 
     pub(super) async fn answer(&self, id: RequestId) -> Result<CommandAnswer, ApiError> {
         let row = self.store.command(id).await?;
-        row.map(|row| row.answer).ok_or_else(|| ApiError::not_found(format!("there is no command {id}")))
+        row.map(|row| row.answer).ok_or_else(|| {
+            ApiError::not_found(format!("the server has no command with the id {id}"))
+                .hint("it never came, or the id is another one: nothing was done under it")
+        })
     }
 
+    /// One that has not come yet is stopped when it comes, although nothing is known of it now.
     pub(super) async fn interrupt(&self, id: RequestId) -> Result<CommandAnswer, ApiError> {
-        let answer = self.answer(id).await?;
-        self.running.cancel(id);
-        Ok(answer)
+        let answer = self.answer(id).await;
+        let over = match &answer {
+            Ok(answer) => answer.state.is_final(),
+            Err(error) => error.code != ErrorCode::NotFound,
+        };
+        if !over {
+            self.running.cancel(id);
+        }
+        answer
     }
 
     /// Begins what a server before this one left unfinished. Those clients are gone, and their keys with them: the
@@ -187,6 +197,10 @@ impl Inner {
         request: &CommandRequest,
         run: &Run,
     ) -> Result<Outcome, ApiError> {
+        // One that was begun before may have done something: it stops in its own way.
+        if run.attempts == 1 && run.cancel.is_cancelled() {
+            return Err(interrupted());
+        }
         match request.command.clone() {
             Command::SandboxCreate { name, config, timeout_secs } => {
                 if config.account_id != request.account {

@@ -133,7 +133,7 @@ impl Service {
         self.inner.answer(id).await
     }
 
-    /// Asks a command to stop; it ends as `interrupted` when it has.
+    /// Asks a command to stop; it ends as `interrupted` when it has. One that comes only after this never begins.
     ///
     /// # Errors
     /// There is none.

@@ -3,7 +3,11 @@
 use insta::assert_snapshot;
 use sandbank::{
     core::{SandboxStatus, item::ToolState},
-    tui::app::model::{Armed, ArmedFor, Focus, toast::Tone, transcript::Search},
+    tui::app::{
+        Event, Model, TermEvent,
+        model::{Armed, ArmedFor, Focus, toast::Tone, transcript::Search},
+        update,
+    },
 };
 use serde_json::json;
 
@@ -40,6 +44,33 @@ fn a_turn_runs() {
     model.size.columns = 120;
     build::settle(&mut model);
     assert_snapshot!(screen(&model));
+}
+
+#[test]
+fn what_is_being_stopped_says_so_from_the_first_press_to_its_end() {
+    let press = |model: &mut Model, keys: &[&str], minutes_ago: i64| {
+        for key in keys {
+            update(model, build::at(minutes_ago), Event::Term(TermEvent::Pressed { key: key.parse().unwrap() }));
+        }
+    };
+    let mut model = build::focused(build::afternoon(80, 24), Focus::Prompt);
+    press(&mut model, &["g", "o", "enter"], 3);
+    assert!(screen(&model).contains("sending · 0 s go"));
+    press(&mut model, &["ctrl-c"], 3);
+    assert!(screen(&model).contains("stopping · 0 s go"), "the server does not have it yet");
+    press(&mut model, &["x"], 2);
+    assert!(screen(&model).contains("stopping, but the server does not answer ·"));
+
+    let mut model = build::afternoon(80, 24);
+    model.tasks.all.insert(build::request(1), build::task("chat", "Bash cargo test"));
+    model.chat_mut().unwrap().turn = Some(build::request(1));
+    let mut model = build::focused(model, Focus::Prompt);
+    press(&mut model, &["ctrl-c"], 0);
+    let seen = screen(&model);
+    assert!(
+        seen.contains("stopping ·") && !seen.contains("Bash cargo test ·") && !seen.contains("interrupt"),
+        "{seen}"
+    );
 }
 
 #[test]

@@ -112,6 +112,25 @@ fn a_command_grows_for_those_who_follow_and_can_be_stopped() {
 }
 
 #[test]
+fn a_stop_that_overtakes_its_command_stops_it_before_it_begins() {
+    let place = heron();
+    let id = new_id();
+    let said = post(&place, &format!("/v1/commands/{id}/interrupt"), &json!(null));
+    assert!(said.starts_with("HTTP/1.1 404") && said.contains("\"hint\""), "{said}");
+    let run = |id: &str, command: &str| {
+        let request = json!({
+            "request_id": id, "account": "default", "profile": "local", "kind": "shell",
+            "body": {"sandbox": "heron", "command": command},
+        });
+        post(&place, "/v1/commands", &request);
+        ended(&place, id)
+    };
+    assert_eq!(run(&id, "touch begun")["error"]["code"], "interrupted");
+    assert_eq!(run(&id, "touch begun")["error"]["code"], "interrupted", "it is over");
+    assert_eq!(run(&new_id(), "test ! -e begun")["result"]["exit_code"], 0, "it never began");
+}
+
+#[test]
 fn a_killed_server_is_followed_by_one_that_goes_on_with_the_command() {
     let place = heron();
     let id = shell(&place, "echo x >> /tmp/starts; echo one; mkfifo /tmp/half; read -r word < /tmp/half; echo $word");

@@ -167,14 +167,17 @@ fn found(paint: &Paint<'_>, search: &Search) -> String {
 fn under_way(paint: &Paint<'_>, chat: &Chat, right: &mut Vec<Piece<'static>>) -> Vec<Piece<'static>> {
     // What an interrupt would stop; what was told to stop is shown until it has.
     let shown = paint.model.stoppable().or_else(|| chat.under_way().last().copied());
-    let Some(task) = shown.and_then(|request| paint.model.tasks.all.get(&request)) else {
+    let Some((request, task)) = shown.and_then(|request| paint.model.tasks.all.get_key_value(&request)) else {
         return Vec::new();
     };
+    let stopping = !paint.model.can_stop(*request);
     let (dim, running) = (paint.part(Part::Dim), paint.part(Part::Running));
     let elapsed = words::elapsed(task.since, paint.model.now);
     if let Some(sent) = paint.model.unanswered(task) {
         let (text, part) = match sent {
+            Sent::Now if stopping => ("stopping", Part::Warning),
             Sent::Now => ("sending", Part::Pending),
+            Sent::Long if stopping => ("stopping, but the server does not answer", Part::Warning),
             Sent::Long => ("the server does not answer", Part::Warning),
         };
         // No more of it than a row shows: it may be megabytes.
@@ -187,11 +190,12 @@ fn under_way(paint: &Paint<'_>, chat: &Chat, right: &mut Vec<Piece<'static>>) ->
     }
     let mut left = vec![Piece::ours(format!(" {} ", paint.marks.runs), running)];
     left.push(match task.step.as_str() {
+        _ if stopping => Piece::ours("stopping", paint.part(Part::Warning)),
         "" => Piece::ours("working", running),
         _ => Piece::of(&task.step, running),
     });
     left.push(Piece::ours(format!(" {} {elapsed} ", paint.marks.dot), dim));
-    let twice = paint.key(Context::Prompt, Action::Back).map(|key| format!("{key} {key}"));
+    let twice = paint.key(Context::Prompt, Action::Back).filter(|_| !stopping).map(|key| format!("{key} {key}"));
     right.extend(hint(paint, twice, "interrupt "));
     left
 }

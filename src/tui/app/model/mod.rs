@@ -105,7 +105,8 @@ pub struct Model {
     pub(super) told: BTreeSet<RequestId>,
     /// Whose conversation it is.
     pub(super) conversations: BTreeMap<ConversationId, SandboxId>,
-    /// Turns and shell commands that were told to stop: none is told twice.
+    /// Commands under way that a person wants stopped: nobody has to say it twice. They stay until their end, also while
+    /// the server doesn't have them or can't be told.
     pub(super) interrupted: BTreeSet<RequestId>,
     /// What of each draft is kept for the next screen; nothing is of an empty one.
     pub(super) kept: BTreeMap<Option<SandboxId>, Kept>,

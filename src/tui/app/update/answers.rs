@@ -33,10 +33,7 @@ impl Step<'_> {
             (Asked::Submit(request) | Asked::Result(request), Outcome::Command(answer)) => {
                 self.take_command(request, answer);
             }
-            (Asked::Interrupt(request), Outcome::Command(Err(error))) => {
-                self.model.interrupted.remove(&request);
-                self.say_error(&error);
-            }
+            (Asked::Interrupt(request), Outcome::Command(Err(error))) => self.not_stopped(request, &error),
             (Asked::Preview(sandbox, version), Outcome::Preview(changes)) => {
                 self.take_preview(id, &sandbox, version, changes);
             }

@@ -2,10 +2,11 @@
 
 use super::Step;
 use crate::{
+    api::{ApiError, ErrorCode},
     core::{RequestId, SandboxStatus},
     tui::app::{
         Effect,
-        model::{ARMED, Armed, ArmedFor, Asked, Focus},
+        model::{ARMED, Armed, ArmedFor, Asked, Focus, Link},
     },
 };
 
@@ -42,11 +43,39 @@ impl Step<'_> {
         self.model.armed = Some(Armed { what, until });
     }
 
-    /// Tells a command to stop.
+    /// Tells a command to stop, at once: the server keeps in mind what is to stop before it comes.
     pub(super) fn stop(&mut self, request: RequestId) {
         self.begin_no_more_after(request);
         self.model.interrupted.insert(request);
+        self.order_stop(request);
+    }
+
+    /// The server has a command. One that is to stop is told so again: whether it heard that before, or the server
+    /// before it did, isn't known.
+    pub(super) fn stop_again(&mut self, request: RequestId) {
+        if self.model.interrupted.contains(&request) {
+            self.forget(&Asked::Interrupt(request));
+            self.order_stop(request);
+        }
+    }
+
+    fn order_stop(&mut self, request: RequestId) {
         let id = self.model.ask(Asked::Interrupt(request));
         self.order(Effect::Interrupt { id, request });
+    }
+
+    /// A command could not be told to stop.
+    pub(super) fn not_stopped(&mut self, request: RequestId, error: &ApiError) {
+        let task = self.model.tasks.all.get(&request).filter(|task| task.end.is_none());
+        let broken = error.code == ErrorCode::Unavailable && self.model.link != Link::Connected;
+        // Before the server says that it has the command, or the list does after a break, nothing can be said of it.
+        // Then it is told again.
+        if task.is_some_and(|task| broken || self.model.unanswered(task).is_some()) {
+            return;
+        }
+        self.model.interrupted.remove(&request);
+        if task.is_some() {
+            self.say_error(error);
+        }
     }
 }

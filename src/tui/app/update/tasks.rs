@@ -98,6 +98,9 @@ impl Step<'_> {
         for request in gone {
             self.ended(request);
         }
+        for request in running {
+            self.stop_again(request);
+        }
     }
 
     pub(super) fn command_went_on(
@@ -152,9 +155,14 @@ impl Step<'_> {
                 let error = answer.error.unwrap_or_else(|| ApiError::failed(format!("{} failed", answer.kind)));
                 self.finish(request, Err(error));
             }
-            Ok(_) => {}
+            Ok(_) => self.stop_again(request),
             // Whether the server has it is known when it can be asked again.
             Err(error) if error.code == ErrorCode::Unavailable && self.model.link != Link::Connected => {}
+            // It was asked for in the middle of a break, and is not asked for again by itself: what it was is given back.
+            Err(error) if error.code == ErrorCode::NotFound => {
+                let lost = ApiError::not_found("what was asked for did not reach the server; nothing was done");
+                self.finish(request, Err(lost.hint("ask for it again")));
+            }
             Err(error) => self.finish(request, Err(error)),
         }
     }

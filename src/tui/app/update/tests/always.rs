@@ -310,6 +310,10 @@ fn answer_to(order: &Effect, works: bool) -> Option<(EffectId, Outcome)> {
             let state = either(CommandState::Done);
             (*id, Outcome::Command(Ok(answer(*request, state, serde_json::Value::Null, None))))
         }
+        Effect::Interrupt { id, request } => {
+            let told = answer(*request, CommandState::Running, serde_json::Value::Null, None);
+            (*id, Outcome::Command(if works { Ok(told) } else { Err(ApiError::not_found("there is none")) }))
+        }
         Effect::Preview { id, .. } => {
             (*id, Outcome::Preview(if works { Ok(Default::default()) } else { Err(failed()) }))
         }

@@ -7,6 +7,7 @@ mod lists;
 mod marks;
 mod mouse;
 mod prompt;
+mod stops;
 mod turns;
 mod work;
 
