@@ -94,6 +94,12 @@ fn an_item_is_selected_and_something_new_came() {
     let mut model = build::focused(model, Focus::Transcript);
     model.chat_mut().unwrap().transcript.unseen = 3;
     assert_snapshot!(screen(&model));
+    model.tasks.all.insert(build::request(1), build::task("chat", "Bash cargo test"));
+    model.chat_mut().unwrap().turn = Some(build::request(1));
+    for columns in [80, 40] {
+        model.size.columns = columns;
+        assert!(screen(&model).contains("3 new ↓"), "also while a turn runs: {}", screen(&model));
+    }
 }
 
 #[test]

@@ -84,6 +84,7 @@ fn preview(changes: Remote<Changes>) -> Dialog {
         changes,
         reader: Reader::default(),
         confirmed: false,
+        again: false,
     })
 }
 
@@ -107,6 +108,14 @@ fn a_restore_shows_what_it_would_change() {
     let mut small = with(preview(ready(shared)));
     small.size = sandbank::tui::app::model::Size { columns: 40, rows: 10 };
     assert_snapshot!("who_shares_what_a_restore_changes_on_a_small_screen", screen(&small));
+    let Some(Dialog::Restore(open)) = small.dialogs.last_mut() else { panic!() };
+    open.again = true;
+    assert_snapshot!("why_a_restore_is_asked_for_again_on_a_small_screen", screen(&small));
+    small.size = sandbank::tui::app::model::Size { columns: 80, rows: 24 };
+    assert_snapshot!("why_a_restore_is_asked_for_again", screen(&small));
+    let Some(Dialog::Restore(open)) = small.dialogs.last_mut() else { panic!() };
+    open.changes = Remote::Loading { id: EffectId(1) };
+    assert_snapshot!("why_a_restore_is_asked_for_again_while_it_is_compared", screen(&small));
     assert_snapshot!(screen(&with(preview(ready(Changes::default())))));
     assert_snapshot!(screen(&with(preview(Remote::Loading { id: EffectId(1) }))));
     assert_snapshot!(screen(&with(preview(Remote::Failed { error: build::unreachable(), last: None }))));
@@ -137,8 +146,12 @@ fn earlier_messages() {
     model.toasts.history.extend([
         build::toast(Tone::Done, "Saved 13:20, 126 files", "", 45),
         build::toast(Tone::Error, "the bucket does not answer", "see `sandbank doctor`", 2),
+        build::toast(Tone::Note, "There is nothing to copy", "", 1),
+        build::toast(Tone::Warning, "There is no version yet", "Save the workspace of a sandbox: s", 1),
     ]);
     assert_snapshot!(screen(&model));
+    model.place.ascii = true;
+    assert_snapshot!("earlier_messages_in_ascii", screen(&model));
 }
 
 #[test]

@@ -121,6 +121,10 @@ fn marked_rows_are_told_from_the_one_with_the_cursor() {
     let shown = screen_in(&model, Background::Dark, Colors::None);
     assert!(shown.is_ascii(), "{shown}");
     assert_snapshot!(shown);
+    model.sandboxes.filter = Some(Filter { text: "heron".to_owned(), typing: false });
+    model.sandboxes.show(|_| true);
+    model.size.columns = 80;
+    assert_snapshot!("marks_that_a_filter_hides_are_counted_apart", screen(&model));
 }
 
 #[test]

@@ -167,10 +167,12 @@ pub fn dialog(model: &Model, dialog: &Dialog) -> Rect {
 /// Rows above and below a reader's own inside its dialog.
 fn around(model: &Model, dialog: &Dialog, columns: u16) -> (u16, u16) {
     match dialog {
-        // The summary, who else it changes, and a blank; a blank and the choices.
+        // Why once more, the summary, who else it changes, and a blank; a blank and the choices.
         Dialog::Restore(preview) => {
-            let shared = reader::shared(model, preview, columns).len();
-            (2 + u16::try_from(shared).unwrap_or(0), 2)
+            let said = reader::again(model, preview, columns).len() + reader::shared(model, preview, columns).len();
+            // Where all that is said would leave no row for what changes, the blank gives way.
+            let blank = u16::from(said < 2 || model.size.rows >= reader::ROOMY);
+            (1 + blank + u16::try_from(said).unwrap_or(0), 2)
         }
         // The line of the filter and a blank.
         Dialog::Help(_) => (2, 0),

@@ -36,11 +36,26 @@ pub fn len(model: &Model, dialog: &Dialog, columns: u16) -> usize {
     }
 }
 
+/// Screens with fewer rows have none to spare in a dialog.
+pub const ROOMY: u16 = 14;
+
+/// Why a restore that was chosen is asked for once more, in rows of so many columns.
+pub fn again(model: &Model, preview: &RestorePreview, columns: u16) -> Vec<Line> {
+    if !preview.again {
+        return Vec::new();
+    }
+    let text = match model.size.rows {
+        ..ROOMY => "The workspace changed since.",
+        _ => "The workspace changed since you looked: this is what would change now.",
+    };
+    let mut lines = Vec::new();
+    folded(Vec::new(), &sanitize(text), Role::Warning, columns, &mut lines);
+    lines
+}
+
 /// Which other sandboxes a restore changes too, in rows of so many columns: their names have two rows at most, and one
 /// where a second would leave none for what changes.
 pub fn shared(model: &Model, preview: &RestorePreview, columns: u16) -> Vec<Line> {
-    /// From this height on there is room for both.
-    const ROOMY: u16 = 14;
     let names = match &preview.changes {
         Remote::Ready { data, .. } if !data.is_empty() => data.shared_with.as_slice(),
         _ => &[],
@@ -279,15 +294,17 @@ fn messages(model: &Model, wanted: &Wanted, columns: u16) -> Vec<Line> {
 }
 
 fn message(model: &Model, toast: &Toast, columns: u16) -> Vec<Line> {
-    // A mark beside the colour: there are screens without colours, and eyes.
-    let (role, mark) = match toast.tone {
-        Tone::Done | Tone::Note => (Role::Text, ' '),
-        Tone::Warning => (Role::Warning, '!'),
-        Tone::Error => (Role::Error, 'x'),
+    let (mark, role) = match toast.tone {
+        Tone::Done => (Role::Success, Role::Text),
+        Tone::Note => (Role::Dim, Role::Text),
+        Tone::Warning => (Role::Warning, Role::Warning),
+        Tone::Error => (Role::Error, Role::Error),
     };
-    let at = format!("{} {mark} ", model.place.zone.to_datetime(toast.at).strftime("%H:%M"));
+    let at = format!("{} ", model.place.zone.to_datetime(toast.at).strftime("%H:%M"));
+    let sign = format!("{} ", toast.tone.mark(model.place.ascii));
+    let before = vec![Span::new(&sanitize_line(&at), Role::Dim), Span::new(&sanitize_line(&sign), mark)];
     let mut lines = Vec::new();
-    folded(vec![Span::new(&sanitize_line(&at), Role::Dim)], &toast.text, role, columns, &mut lines);
+    folded(before, &toast.text, role, columns, &mut lines);
     folded(vec![Span::ours("        ", Role::Dim)], &toast.hint, Role::Dim, columns, &mut lines);
     lines
 }

@@ -76,8 +76,9 @@ fn draw_status(paint: &mut Paint<'_>, area: Rect) {
     let Some(chat) = paint.model.chat() else { return };
     let area = Rect { x: area.x + 1, width: area.width - 2, ..area };
     let mut right = Vec::new();
-    if !chat.transcript.follow && chat.transcript.unseen > 0 {
-        let text = format!(" {} new {} ", chat.transcript.unseen, paint.marks.down);
+    let new = chat.transcript.new_below();
+    if new > 0 {
+        let text = format!(" {new} new {} ", paint.marks.down);
         right.push(Piece::ours(text, paint.part(Part::Accent)));
     }
     let selected = chat.transcript.range().map_or(0, |range| range.count());

@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::paint::{Paint, Piece, columns};
 use crate::{
-    core::text::sanitize_line,
+    core::{figures, text::sanitize_line},
     tui::{
         app::{
             Action,
@@ -99,7 +99,7 @@ impl<T: Row> List<'_, T> {
         let style = paint.part(if self.focused { Part::Accent } else { Part::Title });
         let dim = paint.part(Part::Dim);
         let refused = matches!(self.listing.remote, Remote::Failed { last: Some(_), .. });
-        let marked = self.listing.marks.len();
+        let (marked, hidden) = (self.listing.marked_count(), self.listing.marked_hidden());
         let count = match &self.listing.remote {
             Remote::NotAsked | Remote::Loading { .. } | Remote::Failed { last: None, .. } => String::new(),
             _ if self.listing.filter.is_some() => format!("{shown} of {kept}"),
@@ -123,10 +123,20 @@ impl<T: Row> List<'_, T> {
         if marked > 0 {
             right.push(Piece::ours(format!("{marked} marked"), paint.part(Part::Marked)));
         }
-        let count = if marked > 0 { format!(" {} {count}", paint.marks.dot) } else { count };
         let wide = |pieces: &[Piece<'_>]| pieces.iter().map(Piece::columns).sum::<u16>();
+        let fits = |right: &[Piece<'_>], text: &str| wide(&left) + 1 + wide(right) + columns(text) <= area.width;
+        // Nothing is done to those until they are seen again. The filter that hides them needs its room more.
+        let apart = match marked {
+            0 => figures::count(hidden as u64, "hidden mark", "hidden marks"),
+            _ => format!(", {hidden} hidden"),
+        };
+        if hidden > 0 && fits(&right, &apart) {
+            right.push(Piece::ours(apart, dim));
+        }
+        let marks = right.len() > usize::from(refused);
+        let count = if marks { format!(" {} {count}", paint.marks.dot) } else { count };
         // How many are marked needs its room more than how many there are.
-        if marked == 0 || wide(&left) + 1 + wide(&right) + columns(&count) <= area.width {
+        if !marks || fits(&right, &count) {
             right.push(Piece::ours(count, dim));
         }
         let used = paint.row(area, &left, &right);

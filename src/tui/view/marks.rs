@@ -19,12 +19,6 @@ pub(super) struct Marks {
     pub down: &'static str,
     /// Beside the selected item and beside messages.
     pub bar: &'static str,
-    /// It went well.
-    pub good: &'static str,
-    /// It needs attention.
-    pub warning: &'static str,
-    /// It failed.
-    pub failed: &'static str,
     /// Lines.
     pub lines: Lines,
     /// A part of a bar that is done.
@@ -54,9 +48,6 @@ const FULL: Marks = Marks {
     cut: "…",
     down: "↓",
     bar: "▌",
-    good: "✓",
-    warning: "!",
-    failed: "✗",
     lines: Lines {
         across: "─", down: "│", tee_down: "┬", tee_up: "┴", tee_right: "├", corners: ["┌", "┐", "└", "┘"]
     },
@@ -73,9 +64,6 @@ const ASCII: Marks = Marks {
     cut: "~",
     down: "v",
     bar: "|",
-    good: "+",
-    warning: "!",
-    failed: "x",
     lines: Lines { across: "-", down: "|", tee_down: "+", tee_up: "+", tee_right: "+", corners: ["+"; 4] },
     done: "#",
     missing: ".",

@@ -117,7 +117,13 @@ fn restore_title(paint: &Paint<'_>, preview: &RestorePreview) -> String {
 
 fn draw_preview(paint: &mut Paint<'_>, area: Rect, preview: &RestorePreview) {
     let dim = paint.part(Part::Dim);
-    let first = Rect { height: 1, ..area };
+    let again = reader::again(paint.model, preview, area.width);
+    for (line, y) in again.iter().zip(area.top()..area.bottom()) {
+        paint.line(Rect { y, height: 1, ..area }, line);
+    }
+    let above = u16::try_from(again.len()).unwrap_or(0).min(area.height);
+    let area = Rect { y: area.y + above, height: area.height - above, ..area };
+    let first = Rect { height: 1.min(area.height), ..area };
     let offered = match &preview.changes {
         Remote::NotAsked | Remote::Loading { .. } => {
             paint.row(first, &[Piece::ours("comparing the workspace with the version", dim)], &[]);

@@ -3,10 +3,7 @@
 
 use ratatui::layout::Rect;
 
-use super::{
-    marks::Marks,
-    paint::{Paint, columns, wrap},
-};
+use super::paint::{Paint, columns, wrap};
 use crate::{
     core::Clean,
     tui::{
@@ -57,7 +54,7 @@ pub(super) fn draw(paint: &mut Paint<'_>, areas: &Areas) {
 
 /// A message in rows, and what it advises; the last of them says where the rest is, if there is one.
 fn rows<'a>(toast: &'a Toast, room: u16, rest: &'a str) -> Vec<(&'a str, Part)> {
-    let parts = [(&toast.text, tone(toast).1), (&toast.hint, Part::Dim)];
+    let parts = [(&toast.text, tone(toast)), (&toast.hint, Part::Dim)];
     let rows = |text: &'a Clean| wrap(text.as_str(), room);
     let mut shown = Vec::new();
     for (text, part) in parts {
@@ -69,23 +66,22 @@ fn rows<'a>(toast: &'a Toast, room: u16, rest: &'a str) -> Vec<(&'a str, Part)> 
     shown
 }
 
-fn tone(toast: &Toast) -> (fn(&Marks) -> &'static str, Part) {
+fn tone(toast: &Toast) -> Part {
     match toast.tone {
-        Tone::Done => (|marks| marks.good, Part::Success),
-        Tone::Note => (|marks| marks.dot, Part::Dim),
-        Tone::Warning => (|marks| marks.warning, Part::Warning),
-        Tone::Error => (|marks| marks.failed, Part::Error),
+        Tone::Done => Part::Success,
+        Tone::Note => Part::Dim,
+        Tone::Warning => Part::Warning,
+        Tone::Error => Part::Error,
     }
 }
 
 fn draw_toast(paint: &mut Paint<'_>, area: Rect, toast: &Toast, rows: &[(&str, Part)]) {
-    let (mark, part) = tone(toast);
-    let style = paint.part(part);
+    let style = paint.part(tone(toast));
     paint.clear(area);
     for ((n, (row, part)), y) in rows.iter().enumerate().zip(area.top()..area.bottom()) {
         paint.text((area.x, y), 1, paint.marks.bar, style);
         if n == 0 {
-            paint.text((area.x + 2, y), 1, mark(paint.marks), style);
+            paint.text((area.x + 2, y), 1, toast.tone.mark(paint.model.place.ascii), style);
         }
         let look = paint.part(*part);
         paint.text((area.x + 4, y), area.width.saturating_sub(AROUND), row, look);

@@ -168,6 +168,8 @@ pub struct RestorePreview {
     pub reader: Reader,
     /// "restore" has the cursor; first it is on "cancel".
     pub confirmed: bool,
+    /// It was looked at before and is refused now: the workspace has changed since.
+    pub again: bool,
 }
 
 /// Every action by name.

@@ -84,6 +84,8 @@ pub struct Listing<T: Row> {
     /// Rows that the next action is for, by their ids: whatever is sorted, filtered or asked for again, a mark stays on
     /// its row, and goes with it.
     pub marks: BTreeSet<T::Id>,
+    /// How many of them are shown.
+    marked_shown: usize,
     /// Which of them came last: where a range begins.
     marked_last: Option<T::Id>,
     /// Rows that fit the filter, by their place in the list, best first or in their order, each with the places (in
@@ -124,6 +126,7 @@ impl<T: Row> Default for Listing<T> {
             remote: Remote::NotAsked,
             cursor: None,
             marks: BTreeSet::new(),
+            marked_shown: 0,
             marked_last: None,
             shown: Vec::new(),
             filter: None,
@@ -259,6 +262,7 @@ impl<T: Row> Listing<T> {
             fits
         };
         self.shown = shown;
+        self.count_marks();
         match self.place() {
             Some(place) => self.at = place,
             // A filter that fits nothing takes nothing away: the cursor's row comes back with it.

@@ -28,6 +28,21 @@ pub enum Tone {
     Error,
 }
 
+impl Tone {
+    /// The mark before a message, wherever it stands: there are screens without colours, and eyes.
+    pub fn mark(self, ascii: bool) -> &'static str {
+        match (self, ascii) {
+            (Self::Done, false) => "✓",
+            (Self::Done, true) => "+",
+            (Self::Note, false) => "·",
+            (Self::Note, true) => "-",
+            (Self::Warning, _) => "!",
+            (Self::Error, false) => "✗",
+            (Self::Error, true) => "x",
+        }
+    }
+}
+
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Toast {

@@ -126,11 +126,11 @@ impl Model {
         wanted.iter().filter(|(_, makes_sense)| *makes_sense).map(|(action, _)| *action).collect()
     }
 
-    /// How many rows of the list with the keys are marked.
+    /// How many rows of the list with the keys are marked, of those that its filter shows.
     pub fn marked(&self) -> usize {
         match self.focus {
-            Focus::Sandboxes => self.sandboxes.marks.len(),
-            Focus::Versions => self.versions.marks.len(),
+            Focus::Sandboxes => self.sandboxes.marked_count(),
+            Focus::Versions => self.versions.marked_count(),
             Focus::Transcript | Focus::Prompt => 0,
         }
     }

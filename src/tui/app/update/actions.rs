@@ -93,11 +93,16 @@ impl Step<'_> {
         self.say(Tone::Note, said, "");
     }
 
-    /// Esc: the top thing closes; a list's marks go, and then its filter; the second press stops what is under way; else
+    /// Esc: the filter of what is read goes; the top thing closes; a list's marks go, and then its filter; the second press stops what is under way; else
     /// back to the lists.
     fn back(&mut self, armed: Option<ArmedFor>) {
         let told = self.dismiss_errors();
-        if self.close_top() || self.drop_marks(told) || self.close_finders() || self.leave_pager() {
+        if self.drop_reader_filter()
+            || self.close_top()
+            || self.drop_marks(told)
+            || self.close_finders()
+            || self.leave_pager()
+        {
             return;
         }
         match self.model.focus {

@@ -100,6 +100,14 @@ impl Step<'_> {
         some
     }
 
+    /// Takes the filter of the text on top away, as Esc does in a list. Whether there was one.
+    pub(super) fn drop_reader_filter(&mut self) -> bool {
+        let Some(reader) = self.reader() else { return false };
+        let had = std::mem::take(&mut reader.typing) || !reader.filter.is_empty();
+        reader.filter.clear();
+        had
+    }
+
     /// Why a sandbox that was asked for here didn't come, while its form is kept.
     fn failed_creation(&self, request: RequestId) -> Option<ApiError> {
         let task = self.model.tasks.all.get(&request).filter(|task| task.ours && task.kind == "sandbox_create")?;

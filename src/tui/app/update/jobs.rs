@@ -55,7 +55,7 @@ impl Step<'_> {
             title: sanitize_line(&format!("Terminate {what}?")).as_str().to_owned(),
             detail,
             choices: vec![
-                Choice { key: 'k', label: "keep running", then: Then::Nothing },
+                Choice { key: 'n', label: "keep running", then: Then::Nothing },
                 Choice { key: 's', label: "save and terminate", then: end(true) },
                 Choice { key: 'w', label: "terminate without saving", then: end(false) },
             ],

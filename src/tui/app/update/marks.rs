@@ -34,7 +34,7 @@ impl Step<'_> {
         }
     }
 
-    /// Takes the marks of the list with the keys away. Whether there is nothing more for Esc to do: an error that was
+    /// Takes the marks away that the list with the keys shows. Whether there is nothing more for Esc to do: an error that was
     /// read just now is all that it meant, and what failed stays marked.
     pub(super) fn drop_marks(&mut self, told: bool) -> bool {
         // In the line of a filter Esc is the line's: who mistyped there has not unmarked anything.
@@ -42,14 +42,14 @@ impl Step<'_> {
         {
             return false;
         }
-        told || focused!(self, list => list.unmark_all())
+        told || focused!(self, list => list.unmark_shown())
     }
 
     /// Copies the ids of what is marked, one a line; without marks that of the row with the cursor.
     pub(super) fn copy_ids(&mut self) {
         self.focus_list();
         let ids: Vec<String> = focused!(self, list => {
-            let selected = list.selected().filter(|_| list.marks.is_empty());
+            let selected = list.selected().filter(|_| list.marked_count() == 0);
             // Of a row's handles the first is its id.
             list.marked().chain(selected).filter_map(|row| row.handles().into_iter().next()).collect()
         });

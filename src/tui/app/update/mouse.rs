@@ -70,7 +70,7 @@ impl Step<'_> {
         } else if areas.status.contains(at)
             && let Some(chat) = self.model.chat_mut()
             // All of the row that says so: its words are small.
-            && chat.transcript.unseen > 0
+            && chat.transcript.new_below() > 0
         {
             chat.transcript.go_bottom();
         }

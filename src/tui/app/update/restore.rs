@@ -38,11 +38,11 @@ impl Step<'_> {
     /// Shows what a restore would change, and offers it.
     pub(super) fn restore(&mut self, version: VersionId) {
         if let Some(sandbox) = self.target() {
-            self.preview(sandbox, version);
+            self.preview(sandbox, version, false);
         }
     }
 
-    fn preview(&mut self, sandbox: SandboxId, version: VersionId) {
+    fn preview(&mut self, sandbox: SandboxId, version: VersionId, again: bool) {
         let id = self.model.ask(Asked::Preview(sandbox.clone(), version));
         self.open(Dialog::Restore(RestorePreview {
             sandbox: sandbox.clone(),
@@ -50,6 +50,7 @@ impl Step<'_> {
             changes: Remote::Loading { id },
             reader: Reader::default(),
             confirmed: false,
+            again,
         }));
         self.order(Effect::Preview { id, sandbox, version });
     }
@@ -99,14 +100,15 @@ impl Step<'_> {
         }
     }
 
-    /// A restore that no longer does what was seen of it is shown anew, in the place of its progress. Whether it is one.
+    /// A restore that no longer does what was seen of it is shown anew, in the place of its progress, with the reason
+    /// in it: it lies over the messages. Whether it is one.
     pub(super) fn show_again(&mut self, request: RequestId, error: &ApiError) -> bool {
         let Some(task) = self.model.tasks.all.get(&request) else { return false };
         let sandbox = task.sandbox.as_deref().and_then(|named| self.resolve(named));
         let (Some(version), Some(sandbox)) = (task.restores, sandbox) else { return false };
         if error.code == ErrorCode::Conflict {
             self.close_progress(request);
-            self.preview(sandbox, version);
+            self.preview(sandbox, version, true);
         }
         error.code == ErrorCode::Conflict
     }

@@ -187,7 +187,7 @@ impl Step<'_> {
         {
             let waited = self.model.dialogs.last().and_then(progress_of) == Some(request);
             if waited && self.show_again(request, &error) {
-                self.say(Tone::Warning, &error.message, "What would change now is shown anew");
+                self.remember(Tone::Warning, &error.message, "What would change now is shown anew");
             } else if waited || self.told_in_chat(&kind, sandbox.as_deref(), &error) {
                 // Its dialog says it, or the chat.
                 self.remember(Tone::Error, &error.message, &error.hint);

@@ -5,10 +5,31 @@
 use super::{Listing, Row};
 
 impl<T: Row> Listing<T> {
-    /// Rows with a mark, in the list's own order, also those that the filter hides.
+    /// Rows with a mark, as they are shown: what acts on marked rows acts on those that are seen. A row that the filter
+    /// hides keeps its mark, and comes back with it.
     pub fn marked(&self) -> impl Iterator<Item = &T> {
-        let all = if self.marks.is_empty() { &[] } else { self.all() };
-        all.iter().filter(|row| self.marks.contains(&row.id()))
+        let most = self.marked_shown;
+        self.rows().map(|(row, _)| row).filter(|row| self.marks.contains(&row.id())).take(most)
+    }
+
+    /// How many rows have a mark and are shown.
+    pub fn marked_count(&self) -> usize {
+        self.marked_shown
+    }
+
+    /// How many marks the filter hides.
+    pub fn marked_hidden(&self) -> usize {
+        self.marks.len().saturating_sub(self.marked_shown)
+    }
+
+    /// Counts the marks that are shown: whenever marks or shown rows change, so that nobody who asks has to walk them.
+    /// Without a filter these are all.
+    pub(super) fn count_marks(&mut self) {
+        self.marked_shown = if self.marks.is_empty() || self.shown.len() == self.kept {
+            self.marks.len()
+        } else {
+            self.rows().filter(|(row, _)| self.marks.contains(&row.id())).count()
+        };
     }
 
     /// Marks the row with the cursor, or takes its mark away. Whether it can have one.
@@ -21,6 +42,7 @@ impl<T: Row> Listing<T> {
             self.marks.insert(id.clone());
             self.marked_last = Some(id);
         }
+        self.count_marks();
         can
     }
 
@@ -35,6 +57,7 @@ impl<T: Row> Listing<T> {
         self.marks.extend(found);
         let cursor = self.cursor.clone().filter(|cursor| self.marks.contains(cursor));
         self.marked_last = cursor.or(self.marked_last.take());
+        self.count_marks();
         some
     }
 
@@ -51,25 +74,34 @@ impl<T: Row> Listing<T> {
         } else {
             self.marks.extend(found);
         }
+        self.count_marks();
         some
     }
 
-    /// Takes all marks away. Whether there were any.
-    pub fn unmark_all(&mut self) -> bool {
-        self.marked_last = None;
-        !std::mem::take(&mut self.marks).is_empty()
+    /// Takes the marks of all that is shown away. Whether there were any.
+    pub fn unmark_shown(&mut self) -> bool {
+        let shown: Vec<_> = self.marked().map(Row::id).collect();
+        for id in &shown {
+            self.marks.remove(id);
+        }
+        self.marked_last.take_if(|last| !self.marks.contains(last));
+        self.count_marks();
+        !shown.is_empty()
     }
 
     /// Takes one mark away.
     pub fn unmark(&mut self, id: &T::Id) {
-        self.marks.remove(id);
-        self.marked_last.take_if(|last| last == id);
+        if self.marks.remove(id) {
+            self.marked_last.take_if(|last| last == id);
+            self.count_marks();
+        }
     }
 
-    /// Marks of what isn't there any more, or that nothing can be done to any more, go.
+    /// Marks of what isn't there any more, or that nothing can be done to any more, go, also hidden ones.
     pub(super) fn forget_marks(&mut self) {
         if !self.marks.is_empty() {
-            self.marks = self.marked().filter(|row| row.can_be_marked()).map(Row::id).collect();
+            let rows = self.all().iter().filter(|row| row.can_be_marked()).map(Row::id);
+            self.marks = rows.filter(|id| self.marks.contains(id)).collect();
             self.marked_last.take_if(|last| !self.marks.contains(last));
         }
     }

@@ -24,6 +24,11 @@ impl Transcript {
         self.scroll_by(usize::from(self.pane.rows).saturating_sub(1), down);
     }
 
+    /// How much came below what is looked at: items, and what is being written there. The end has none.
+    pub fn new_below(&self) -> usize {
+        if self.follow { 0 } else { self.unseen + self.open.len() }
+    }
+
     /// To the beginning of the conversation.
     pub fn go_top(&mut self) {
         self.error = None;

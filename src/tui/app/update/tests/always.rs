@@ -233,6 +233,12 @@ impl World {
         for mark in &model.sandboxes.marks {
             assert!(rows.iter().any(|sandbox| sandbox.sandbox_id == *mark), "{mark} is marked and isn't there");
         }
+        assert_eq!(model.sandboxes.marked().count(), model.sandboxes.marked_count());
+        assert_eq!(
+            model.sandboxes.marked_count(),
+            model.sandboxes.rows().filter(|(row, _)| model.sandboxes.marks.contains(&row.sandbox_id)).count(),
+            "marks that are shown are counted"
+        );
         for mark in &model.versions.marks {
             assert!(model.version_by_id(*mark).is_some(), "{mark} is marked and isn't there");
         }

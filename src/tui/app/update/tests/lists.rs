@@ -238,6 +238,15 @@ fn a_restore_of_something_else_than_was_seen_is_shown_anew() {
     assert!(again, "{effects:?}");
     let [Dialog::Restore(open)] = screen.model.dialogs.as_slice() else { panic!("{:?}", screen.model.dialogs) };
     assert!(matches!(open.changes, Remote::Loading { .. }) && !open.confirmed, "the safe choice again");
+    assert!(open.again, "it says itself why: it lies over the messages");
+    assert_eq!(screen.said(), Vec::<&str>::new());
+    assert_eq!(screen.model.toasts.history.len(), 1);
+    let [Effect::Preview { id, .. }] = orders(effects)[..] else { panic!() };
+    screen.done(id, Outcome::Preview(Ok(crate::api::command::Changes::default())));
+    screen.press("esc");
+    screen.press("enter");
+    let Some(Dialog::Restore(open)) = screen.model.dialogs.last() else { panic!("{:?}", screen.model.dialogs) };
+    assert!(!open.again, "asked for by hand it is new");
 }
 
 #[test]

@@ -7,11 +7,16 @@ use serde_json::Value;
 use super::*;
 use crate::{
     api::Command,
-    tui::app::{
-        Action,
-        event::Mouse,
-        layout,
-        model::{Dialog, Focus},
+    tui::{
+        app::{
+            Action,
+            action::Context,
+            event::Mouse,
+            layout,
+            model::{Dialog, Focus, dialog::Then},
+        },
+        key::Code,
+        keymap::Meaning,
     },
 };
 
@@ -104,9 +109,9 @@ fn a_mark_stays_on_its_row_and_goes_with_it() {
     assert_eq!(marked(&screen), ["1", "3"], "sorted, with a new one, and asked for again");
     screen.press("/");
     screen.write("heron-2");
-    assert_eq!(marked(&screen), ["1", "3"], "a filter hides rows and takes no mark");
+    assert_eq!(marked(&screen), Vec::<String>::new(), "what acts on marked rows acts on those that are seen");
     screen.press("esc");
-    assert_eq!(marked(&screen), ["1", "3"], "esc in its line is the line's");
+    assert_eq!(marked(&screen), ["1", "3"], "a filter hides rows and takes no mark; esc in its line is the line's");
     screen.press("e");
     screen.stored(EventBody::Sandbox { sandbox: sandbox(3, SandboxStatus::Terminated) });
     assert_eq!(marked(&screen), ["1"], "also while those that ended are shown");
@@ -116,18 +121,41 @@ fn a_mark_stays_on_its_row_and_goes_with_it() {
 }
 
 #[test]
-fn only_what_a_filter_shows_is_marked_at_once_and_esc_takes_marks_before_the_filter() {
+fn only_what_a_filter_shows_is_marked_at_once_and_esc_takes_its_marks_before_the_filter() {
     let mut screen = six();
     screen.press("space /");
     screen.write("heron-4");
     screen.press("enter *");
-    assert_eq!(marked(&screen), ["1", "4"]);
-    screen.press("*");
-    assert_eq!(marked(&screen), ["1"], "what is not seen keeps its mark");
+    assert_eq!(marked(&screen), ["4"]);
     screen.press("esc");
     assert!(marked(&screen).is_empty() && screen.model.sandboxes.filter.is_some());
     screen.press("esc");
     assert!(screen.model.sandboxes.filter.is_none());
+    assert_eq!(marked(&screen), ["1"], "what was not seen kept its mark");
+    screen.press("esc");
+    assert!(screen.model.sandboxes.marks.is_empty());
+}
+
+#[rstest::rstest]
+#[case::hidden("heron-4", "heron-4", "terminate", "sb-4")]
+#[case::one_of_two("heron-2", "heron-2", "terminate 1", "sb-2")]
+fn a_mark_that_a_filter_hides_is_left_alone(
+    #[case] filter: &str,
+    #[case] name: &str,
+    #[case] hint: &str,
+    #[case] id: &str,
+) {
+    let mut screen = six();
+    screen.press("space space /");
+    screen.write(filter);
+    screen.press("enter");
+    assert_eq!(screen.model.hint(Action::TerminateSandbox), hint);
+    let effects = screen.press("y");
+    assert!(matches!(effects.as_slice(), [Effect::Copy { text, .. }] if text == id), "{effects:?}");
+    screen.press("t");
+    let Some(Dialog::Question(question)) = screen.model.dialogs.last() else { panic!() };
+    assert_eq!(question.title, format!("Terminate {name}?"));
+    assert_eq!(words(&screen.press("esc s")), [format!("save {id}")]);
 }
 
 #[test]
@@ -251,6 +279,27 @@ fn a_quit_asks_when_something_would_never_begin(#[case] first: &str, #[case] sec
     assert_eq!(screen.model.ended, ended);
     if !ended {
         assert!(screen.model.dialogs.is_empty() && !screen.model.jobs.waiting.is_empty());
+    }
+}
+
+#[rstest::rstest]
+#[case::of_one("t")]
+#[case::of_several("* t")]
+#[case::of_leaving("space space t s q")]
+fn the_letter_of_an_answer_means_nothing_else_in_a_question(#[case] keys: &str) {
+    let mut screen = six();
+    screen.press(keys);
+    let Some(Dialog::Question(question)) = screen.model.dialogs.last() else { panic!() };
+    for (place, choice) in question.choices.iter().enumerate() {
+        let meaning = screen.model.keymap.meaning(Context::Question, &[Key::plain(Code::Char(choice.key))]);
+        let same = match meaning {
+            Meaning::Nothing => true,
+            Meaning::Action(Action::No) => place == 0,
+            Meaning::Action(Action::Yes) => place == 1,
+            _ => false,
+        };
+        // The key that asked to quit quits when it is pressed again.
+        assert!(same || choice.then == Then::Quit, "{} {}: {meaning:?}", choice.key, choice.label);
     }
 }
 

@@ -96,7 +96,8 @@ fn a_failed_build_keeps_its_log_open() {
 #[rstest::rstest]
 #[case("enter", None)]
 #[case("esc", None)]
-#[case("k", None)]
+#[case("k enter", None)]
+#[case("j k j enter", Some(true))]
 #[case("n", None)]
 #[case("s", Some(true))]
 #[case("down enter", Some(true))]
@@ -288,4 +289,8 @@ fn any_text_that_scrolls_is_filtered() {
     assert_eq!(reader::len(&screen.model, screen.model.dialogs.last().unwrap(), 70), 11, "the filter holds");
     screen.press("/ esc");
     assert_eq!(reader::len(&screen.model, screen.model.dialogs.last().unwrap(), 70), 3_000);
+    screen.press("/ 7 7 7 enter esc");
+    assert_eq!(reader::len(&screen.model, screen.model.dialogs.last().unwrap(), 70), 3_000, "esc shows all first");
+    screen.press("esc");
+    assert!(screen.model.dialogs.is_empty(), "and then closes");
 }

@@ -52,9 +52,17 @@ fn what_comes_while_one_reads_above_moves_nothing_and_is_counted() {
     }
     assert_eq!(world.rows(), before);
     assert_eq!(world.transcript.unseen, 3);
+    let delta = OpenBlock { item: "k103".into(), ..world.open("item 103") };
+    world.transcript.take_delta(delta, 0);
+    world.settle();
+    assert_eq!(world.transcript.new_below(), 4, "what is still being written too");
+    let item = world.make(103);
+    world.transcript.take_items(vec![item]);
+    world.settle();
+    assert_eq!(world.transcript.new_below(), 4, "once");
     world.transcript.go_bottom();
     world.calm();
-    assert_eq!(world.transcript.unseen, 0);
+    assert_eq!(world.transcript.new_below(), 0);
     assert!(world.rows().iter().any(|row| row.contains("item 102")));
 }
 
