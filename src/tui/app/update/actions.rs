@@ -93,8 +93,8 @@ impl Step<'_> {
         self.say(Tone::Note, said, "");
     }
 
-    /// Esc: the filter of what is read goes; the top thing closes; a list's marks go, and then its filter; the second press stops what is under way; else
-    /// back to the lists.
+    /// Esc: the filter of what is read goes; the top thing closes; a list's marks go, and then its filter; the second
+    /// press stops what is under way; else back to the lists.
     fn back(&mut self, armed: Option<ArmedFor>) {
         let told = self.dismiss_errors();
         if self.drop_reader_filter()
